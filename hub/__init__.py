@@ -1,0 +1,3 @@
+"""Switchboard: a plugin-based hub between customer data platforms and engagement platforms."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,52 @@
+"""Settings from the environment, all with the prefix HUB_. `hub settings` lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything an installation can set. Each field's description is its documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore")
+
+    data_dir: Path = Field(Path("var"), description="Folder of the SQLite files, the generated key and spooled state.")
+    database_url: str = Field("", description="PostgreSQL URL of the state database. Empty: SQLite in HUB_DATA_DIR.")
+    kafka_bootstrap: str = Field("", description="Kafka brokers of the inbox topic. Empty: the inbox is a database.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Key that encrypts stored secrets. Empty: generated, mode 0600, in HUB_DATA_DIR."
+    )
+    host: str = Field("127.0.0.1", description="Address the web role listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port the web role listens on.")
+    public_url: str = Field(
+        "", description="Origin that senders reach, as in printed webhook URLs. Empty: host and port."
+    )
+    connectors_path: str = Field("", description="Folders of drop-in connectors, separated as in PATH.")
+    mappings_path: str = Field("", description="Folders of mapping files that win over the bundled ones.")
+    allow_private_hosts: bool = Field(False, description="Let connections reach private addresses (tests, the demo).")
+    log_format: str = Field("console", pattern="^(console|json)$", description="Log lines: `console` or `json`.")
+    log_level: str = Field("INFO", description="Least level that is logged.")
+    body_limit: int = Field(1_048_576, gt=0, description="Largest request body accepted, in bytes.")
+    inflated_limit: int = Field(8_388_608, gt=0, description="Largest body after decompression, in bytes.")
+    inbox_limit: int = Field(1_000_000, gt=0, description="Waiting messages above which senders get 503.")
+    web_threads: int = Field(16, gt=0, description="Request threads of one web process.")
+    apply_batch: int = Field(500, gt=0, description="Messages applied in one transaction at most.")
+    seen_days: int = Field(30, gt=0, description="Days for which message ids are remembered (once-only).")
+    replay_days: int = Field(7, gt=0, description="Days for which applied bodies are kept for replay.")
+    retry_hours: int = Field(72, gt=0, description="Hours for which a failing delivery is retried.")
+
+    @property
+    def state_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/hub.db"
+
+    @property
+    def inbox_url(self) -> str:
+        """The inbox has a SQLite file of its own, so accepting never waits for applying."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/inbox.db"
+
+    @property
+    def origin(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

@@ -1,0 +1,1 @@
+"""Mapping files: data only. A package so that they ship inside the wheel."""
