@@ -22,19 +22,26 @@ SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=4000",  # pages; a batch writes hundreds, and each checkpoint waits for the disk twice
 )
 # 40001 serialisation failure, 40P01 deadlock, 55P03 lock not available, 57P0x shutdown, 53xxx out of resources
 PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P", "53", "08")
+
+PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOMEM")
 
 
 def open_database(url: str) -> Engine:
     """An engine for a URL such as `sqlite:///path` or `postgresql://user@host/name`."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, hide_parameters=True
+        )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 10}, pool_size=10)
+    # hide_parameters: an error's text reaches logs, and bound values are people's data
+    connect_args = {"check_same_thread": False, "timeout": 10}
+    engine = create_engine(parsed, connect_args=connect_args, pool_size=10, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -82,7 +89,12 @@ def is_passing(error: BaseException) -> bool:
     """Whether the same transaction may succeed if repeated: locked, full, deadlocked or lost; never a matter of data."""
     if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
         return False
+    if error.connection_invalidated:
+        return True
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return str(state).startswith(PASSING_SQLSTATES)
-    return isinstance(error, OperationalError) or bool(error.connection_invalidated)
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).startswith(PASSING_SQLITE)
+    return isinstance(error, OperationalError)  # a connection that could not be made has no code of its own

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -48,14 +50,38 @@ def open_vault(settings: Settings) -> Vault:
 
 
 def _generated_key(folder: Path) -> str:
+    """The key in the data directory, mode 0600; made on first use, by whichever process comes first."""
     path = folder / KEY_FILE
-    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_key(path)
+    key = path.read_text().strip()
+    if not key:
+        raise ConfigurationError(
+            f"The key file {path} is empty; restore it from a backup, or remove it if no secret is stored yet."
+        )
+    return key
+
+
+def _write_key(path: Path) -> None:
+    """Whole or not at all: the name appears by a link, which fails if another process was faster."""
+    handle, draft = tempfile.mkstemp(prefix=f".{KEY_FILE}.", dir=path.parent)  # mkstemp makes it 0600
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        file.write(Fernet.generate_key().decode())
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_text().strip()
+        with os.fdopen(handle, "w") as file:
+            file.write(Fernet.generate_key().decode())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Secrets sealed under a key whose name a power cut could still take away would be lost for good.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

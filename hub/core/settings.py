@@ -13,30 +13,44 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore")
 
-    data_dir: Path = Field(Path("var"), description="Folder of the SQLite files, the generated key and spooled state.")
-    database_url: str = Field("", description="PostgreSQL URL of the state database. Empty: SQLite in HUB_DATA_DIR.")
-    kafka_bootstrap: str = Field("", description="Kafka brokers of the inbox topic. Empty: the inbox is a database.")
+    data_dir: Path = Field(
+        default=Path("var"), description="Folder of the SQLite files, the generated key and spooled state."
+    )
+    database_url: str = Field(
+        default="", description="PostgreSQL URL of the state database. Empty: SQLite in HUB_DATA_DIR."
+    )
+    kafka_bootstrap: str = Field(
+        default="", description="Kafka brokers of the inbox topic. Empty: the inbox is a database."
+    )
     secret_key: SecretStr = Field(
-        SecretStr(""), description="Key that encrypts stored secrets. Empty: generated, mode 0600, in HUB_DATA_DIR."
+        default=SecretStr(""),
+        description="Key that encrypts stored secrets. Empty: generated, mode 0600, in HUB_DATA_DIR.",
     )
-    host: str = Field("127.0.0.1", description="Address the web role listens on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port the web role listens on.")
+    host: str = Field(default="127.0.0.1", description="Address the web role listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port the web role listens on.")
     public_url: str = Field(
-        "", description="Origin that senders reach, as in printed webhook URLs. Empty: host and port."
+        default="", description="Origin that senders reach, as in printed webhook URLs. Empty: host and port."
     )
-    connectors_path: str = Field("", description="Folders of drop-in connectors, separated as in PATH.")
-    mappings_path: str = Field("", description="Folders of mapping files that win over the bundled ones.")
-    allow_private_hosts: bool = Field(False, description="Let connections reach private addresses (tests, the demo).")
-    log_format: str = Field("console", pattern="^(console|json)$", description="Log lines: `console` or `json`.")
-    log_level: str = Field("INFO", description="Least level that is logged.")
-    body_limit: int = Field(1_048_576, gt=0, description="Largest request body accepted, in bytes.")
-    inflated_limit: int = Field(8_388_608, gt=0, description="Largest body after decompression, in bytes.")
-    inbox_limit: int = Field(1_000_000, gt=0, description="Waiting messages above which senders get 503.")
-    web_threads: int = Field(16, gt=0, description="Request threads of one web process.")
-    apply_batch: int = Field(500, gt=0, description="Messages applied in one transaction at most.")
-    seen_days: int = Field(30, gt=0, description="Days for which message ids are remembered (once-only).")
-    replay_days: int = Field(7, gt=0, description="Days for which applied bodies are kept for replay.")
-    retry_hours: int = Field(72, gt=0, description="Hours for which a failing delivery is retried.")
+    connectors_path: str = Field(default="", description="Folders of drop-in connectors, separated as in PATH.")
+    mappings_path: str = Field(default="", description="Folders of mapping files that win over the bundled ones.")
+    allow_private_hosts: bool = Field(
+        default=False, description="Let connections reach private addresses (tests, the demo)."
+    )
+    log_format: str = Field(
+        default="console", pattern="^(console|json)$", description="Log lines: `console` or `json`."
+    )
+    log_level: str = Field(default="INFO", description="Least level that is logged.")
+    body_limit: int = Field(default=1_048_576, gt=0, description="Largest request body accepted, in bytes.")
+    inflated_limit: int = Field(default=8_388_608, gt=0, description="Largest body after decompression, in bytes.")
+    inbox_limit: int = Field(default=1_000_000, gt=0, description="Waiting messages above which senders get 503.")
+    web_threads: int = Field(default=32, gt=0, description="Request threads of one web process.")
+    apply_batch: int = Field(default=500, gt=0, description="Messages applied in one transaction at most.")
+    seen_days: int = Field(default=30, gt=0, description="Days for which message ids are remembered (once-only).")
+    replay_days: int = Field(default=7, gt=0, description="Days for which applied bodies are kept for replay.")
+    history_days: int = Field(
+        default=90, gt=0, description="Days for which ended deliveries, attempts and sync runs are kept."
+    )
+    retry_hours: int = Field(default=72, gt=0, description="Hours for which a failing delivery is retried.")
 
     @property
     def state_url(self) -> str:
