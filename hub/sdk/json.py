@@ -1,17 +1,22 @@
 """JSON as senders really write it: fast where it is valid, tolerant where official clients are not.
 
 `loads` takes bare NaN and Infinity (an official client sends them) and lone surrogates, both of which strict parsers
-refuse. Integers that fit 64 bits never pass through a float.
+refuse. Integers that fit 64 bits never pass through a float; larger ones become floats, so that what was read can always
+be written.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
 
 MAX_DEPTH = 64
+_INT_MIN, _INT_MAX, _INT_DIGITS = -(2**63), 2**64 - 1, 20
+_WRITABLE_DEPTH = 250  # orjson writes 254 levels
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def loads(text: bytes | str) -> Any:
@@ -23,23 +28,58 @@ def loads(text: bytes | str) -> Any:
     if isinstance(text, bytes):
         text = text.decode("utf-8")
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_integer)
     except RecursionError as error:
         raise ValueError("the JSON nests too deep") from error
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in insertion order. NaN becomes null; lone surrogates become U+FFFD."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
+    """Compact JSON in insertion order. What JSON cannot hold is replaced: NaN and Infinity by null, lone surrogates by
+    U+FFFD, integers beyond 64 bits by the float that `loads` would make of them. Raises TypeError for other objects."""
+    return _dump(value, 0)
 
 
 def canonical(value: Any) -> bytes:
-    """Compact JSON with sorted keys: equal values give equal bytes."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    """As `dumps`, with sorted keys: equal values give equal bytes."""
+    return _dump(value, orjson.OPT_SORT_KEYS)
+
+
+def _dump(value: Any, option: int) -> bytes:
+    try:
+        return orjson.dumps(value, option=option)
+    except TypeError:
+        pass
+    try:
+        return orjson.dumps(_replaced(value), option=option | orjson.OPT_NON_STR_KEYS)
+    except RecursionError as error:
+        raise ValueError("the JSON nests too deep") from error
+    except TypeError as error:
+        if depth_exceeds(value, _WRITABLE_DEPTH):
+            raise ValueError("the JSON nests too deep") from error
+        raise
+
+
+def _integer(digits: str) -> int | float:
+    """As orjson reads them: exact up to 64 bits, else the nearest float (which may be Infinity)."""
+    if len(digits) > _INT_DIGITS:
+        return float(digits)
+    number = int(digits)
+    return number if _INT_MIN <= number <= _INT_MAX else float(number)
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_replaced(key): _replaced(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(child) for child in value]
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, int) and not _INT_MIN <= value <= _INT_MAX:
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return value
 
 
 def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:

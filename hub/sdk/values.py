@@ -1,19 +1,41 @@
 """The values that connectors and the hub exchange. Frozen, standard library only.
 
-Shapes and rules are fixed in the connector contract (docs/contract.md). Times are aware UTC datetimes at this border.
+Shapes and rules are fixed in the connector contract (docs/adding-a-connector.md). Times are aware UTC datetimes at this border.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Literal
 
 Json = Any  # a JSON value: dict, list, str, int, float, bool or None
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Empty(Mapping[str, Any]):
+    """A mapping without keys that cannot be changed; hashable, because a dataclass default must be (Python 3.11)."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+EMPTY: Mapping[str, Any] = _Empty()
 
 
 class Operation(StrEnum):
@@ -258,7 +280,10 @@ class Response:
         try:
             return loads(self.body)
         except ValueError as error:
-            raise Unreadable("The answer is not JSON; it is tried again later.", response=self) from error
+            unknown = self.status < 300  # the vendor may have done what it was asked (contract rule 6)
+            raise Unreadable(
+                "The answer is not JSON; it is tried again later.", response=self, unknown=unknown
+            ) from error
 
 
 # ── what became of it ────────────────────────────────────────────────────────────────────────────────────────────
@@ -356,12 +381,17 @@ class InboundRequest:
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """One message of a request, as JSON text. `dedup_key` is the vendor's id or None; `profile_hint` routes only."""
+    """One message of a request, as JSON text. `dedup_key` is the vendor's id or None; `profile_hint` routes only.
+
+    `element` is what the hub hashes where there is no dedup_key and batch fields were copied into `body`: the element
+    as it was sent. A client that sends a batch again stamps a new time on the batch, never on its elements.
+    """
 
     body: bytes
     dedup_key: str | None = None
     profile_hint: str | None = None
     authentic: bool = True
+    element: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,49 @@
+"""The other end of a source: a vendor that sends webhooks, signed as the real one signs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from hub.sdk.json import dumps
+from hub.sdk.values import InboundRequest, Json
+
+
+class SimulatedSource:
+    """Signs webhooks for one source. A folder's simulator.py holds one subclass; the contract suite uses it."""
+
+    takes_batches: ClassVar[bool] = True
+    """Whether the vendor may put several messages into one request."""
+
+    signs_the_body: ClassVar[bool] = True
+    """Whether the signature covers the body; False where a shared token in a header is all there is."""
+
+    @classmethod
+    def settings(cls, secret: str, previous: str | None = None) -> dict[str, Any]:
+        """Settings of a connection that knows `secret` and, during a rotation, still `previous`."""
+        raise NotImplementedError(f"{cls.__name__} must say which setting holds the secret")
+
+    @classmethod
+    def example_messages(cls) -> Sequence[Json]:
+        """Two messages or more, as the vendor words them."""
+        raise NotImplementedError(f"{cls.__name__} must give example messages")
+
+    def body(self, messages: Sequence[Json]) -> bytes:
+        """The body that carries these messages. Default: the message itself, or a JSON array of several."""
+        return dumps(messages[0] if len(messages) == 1 else list(messages))
+
+    def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
+        """The request that carries this body, signed with `secret`."""
+        raise NotImplementedError(f"{type(self).__name__} must sign as its vendor does")
+
+    def webhook(self, messages: Sequence[Json], secret: str, now: datetime) -> InboundRequest:
+        """The request that carries these messages, signed with `secret`."""
+        return self.signed(self.body(messages), secret, now)
+
+
+def post(body: bytes, headers: dict[str, str], now: datetime, path: str = "") -> InboundRequest:
+    """A POST as the hub hands it to a source."""
+    return InboundRequest(
+        "POST", path, {}, {"content-type": "application/json", **headers}, body, body, "203.0.113.9", now
+    )
