@@ -1,0 +1,104 @@
+"""Deliberately broken connectors: one slip each in the scaffold's working one, and the check that must notice it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Slip(NamedTuple):
+    """`old` becomes `new` in `file`, and so do the two of `also`; then `check` fails."""
+
+    what: str
+    check: str
+    old: str
+    new: str
+    file: str = "connector.py"
+    also: tuple[str, str] = ("", "")
+
+
+OUTCOMES = "[_outcome(record.delivery_id, results.get(record.delivery_id)) for record in batch.records]"
+READ = 'results = {one["ref"]: one for one in response.json().get("results", [])}'
+CLASSIFY = "        error = by_status(response)\n"
+ROUTES = "    def routes("
+REQUEST = 'json={"items": [item.body for item in batch.items]})'
+KEY = "self.settings.api_key.get_secret_value()"
+FLOW = """    def flow(self, batch: Batch) -> Flow:
+        try:
+            response = yield self.request(batch)
+        except DeliveryError:
+            yield [{outcome} for record in batch.records]
+        else:
+            yield self.outcomes(batch, response)
+
+    def routes("""
+
+DESTINATION = (
+    Slip("has another name than its folder", "name-equals-folder", 'name = "acme"', 'name = "acmee"'),
+    Slip("has a setting without help", "settings-are-documented", 'description="Address of the API.", ', ""),
+    Slip("has a setting without an example", "settings-are-documented", ', examples=["key-0123456789"]', ""),
+    Slip("has an example it refuses itself", "examples-are-valid", 'description="Address', 'pattern="^ftp", description="Address'),
+    Slip("does not explain a setting", "page-exists", "`api_key`", "the key", "README.md"),
+    Slip("reads the clock", "does-no-io", REQUEST, REQUEST + "  # at datetime.now()\n        datetime.now()"),
+    Slip("sends by itself", "does-no-io", "from typing import", "import requests\nfrom typing import"),
+    Slip("reaches into the hub", "does-no-io", "from hub.sdk.errors", "from hub.core.clock import now\nfrom hub.sdk.errors"),
+    Slip("has operations nobody can try", "has-a-simulator", 'Operation.EVENTS: {"plan": "team"},', "", "simulator.py"),
+    Slip("has targets that are no schema", "operations-are-declared", 'Operation.EVENTS: {"type": "object"}', 'Operation.EVENTS: {"type": 7}'),
+    Slip("has a limit out of thin air", "limits-name-their-source", "source=LIMITS", 'source=" "'),
+    Slip("draws on an unknown pool", "limits-name-their-source", '["calls"], items=100, repeat="safe"', '["call"], items=100, repeat="safe"'),
+    Slip("authenticates to an unknown host", "hosts-and-credentials-agree", '{"api": Bearer', '{"apis": Bearer'),
+    Slip("shows its key when printed", "declarations-hide-secrets", ROUTES, f"    def __repr__(self) -> str:\n        return {KEY}\n\n{ROUTES}"),
+    Slip("is named by its key in metrics", "declarations-hide-secrets", ROUTES, f"    def account(self) -> str:\n        return {KEY}\n\n{ROUTES}"),
+    Slip("sends its key as plain text", "nothing-leaks-while-sending", REQUEST, f'{REQUEST[:-1]}, headers={{"x-key": {KEY}}})'),
+    Slip("makes other bytes each time", "requests-are-pure", REQUEST, f'{REQUEST[:-1]}, headers={{"x-id": str(id(batch))}})'),
+    Slip("changes what it was given", "requests-are-pure", "        if isinstance(push, ProfilePush):", "        push.fields['seen'] = True\n        if isinstance(push, ProfilePush):"),
+    Slip("drops a record", "three-records-together", OUTCOMES, OUTCOMES.replace("batch.records]", "batch.records[1:]]")),
+    Slip("reports a record twice", "one-record-alone", OUTCOMES, f"{OUTCOMES} * 2"),
+    Slip("accepts what it never sent", "three-records-together", REQUEST, REQUEST.replace("batch.items]", "batch.items[:1]]")),
+    Slip("calls a path the vendor does not have", "one-record-alone", "/v1/{batch.route}", "/v2/{batch.route}"),
+    Slip("sends more than the vendor takes", "more-than-the-limit", 'items=100, repeat="safe"', 'items=1000, repeat="safe"'),
+    Slip("makes nothing of a record", "more-than-the-limit", "        if isinstance(push, ProfilePush):", "        if push.fields:\n            return []\n        if isinstance(push, ProfilePush):"),
+    Slip("spreads a record over routes", "more-than-the-limit", 'return [Item(push.delivery_id, "events",', 'return [Item(push.delivery_id, "profiles", {}), Item(push.delivery_id, "events",'),
+    Slip("swaps outcomes", "partial-failure", OUTCOMES, "[_outcome(one.delivery_id, results.get(other.delivery_id)) for one, other in zip(batch.records, batch.records[::-1])]"),
+    Slip("refuses the innocent with the guilty", "partial-failure", OUTCOMES, '[Rejected(record.delivery_id, "no") if "error" in str(results) else Accepted(record.delivery_id) for record in batch.records]'),
+    Slip("refuses without a reason", "partial-failure", 'result["reason"])', '"")'),
+    Slip("gives each attempt another id", "repeats-are-harmless", '"id": push.vendor_key', '"id": f"{push.vendor_key}{push.attempt}"'),
+    Slip("gives each attempt another id", "lost-answer", '"id": push.vendor_key', '"id": f"{push.vendor_key}{push.attempt}"'),
+    Slip("ignores 429", "rate-limit-with-a-time", CLASSIFY, f"{CLASSIFY}        if response.status == 429:\n            return None\n"),
+    Slip("forgets how long to wait", "rate-limit-with-a-time", CLASSIFY, f"{CLASSIFY}        if response.status == 429:\n            error.until = None\n"),
+    Slip("takes 429 for a refusal", "rate-limit-without-a-time", CLASSIFY, f'{CLASSIFY}        if response.status == 429:\n            return type("No", (DeliveryError,), {{}})()\n'),
+    Slip("gives up at a 500", "server-error", ROUTES, FLOW.format(outcome='Rejected(record.delivery_id, "failed")')),
+    Slip("takes silence for success", "timeout", ROUTES, FLOW.format(outcome="Accepted(record.delivery_id)")),
+    Slip("takes a reset for a refusal", "reset", ROUTES, FLOW.format(outcome='Rejected(record.delivery_id, "failed")')),
+    Slip("takes a proxy's page for success", "html-page", ROUTES, FLOW.format(outcome="Accepted(record.delivery_id)")),
+    Slip("does not read what 200 says", "html-under-success", "error is None and", "error and", also=(READ, "results = {}; return [Accepted(record.delivery_id) for record in batch.records]")),
+    Slip("crashes on broken JSON", "broken-json", "not isinstance(response.json(), dict)", "not isinstance(__import__('json').loads(response.body), dict)"),
+    Slip("takes a failing body for success", "failing-body-under-success", OUTCOMES, "[Accepted(record.delivery_id) for record in batch.records]"),
+    Slip("retries for ever what is refused", "refused-call", CLASSIFY, f"{CLASSIFY}        if response.status == 422:\n            return Unreadable()\n"),
+    Slip("takes wrong credentials for an outage", "bad-credentials-while-sending", CLASSIFY, f"{CLASSIFY}        if response.status == 401:\n            return Unreadable()\n"),
+    Slip("has a check that writes", "check-is-content", 'Request("GET", "/v1/account")', 'Request("POST", "/v1/profiles", json={"items": [{"person": "test", "traits": {}}]})'),
+    Slip("has a check that complains", "check-is-content", 'Finding("ok"', 'Finding("error"'),
+    Slip("has a check that asks nobody", "check-finds-bad-credentials", '        yield Request("GET", "/v1/account")\n', "        yield []\n"),
+    Slip("needs an address", "awkward: a missing e-mail and phone", "        if isinstance(push, ProfilePush):", "        push.person.email.lower()\n        if isinstance(push, ProfilePush):"),
+    Slip("cannot read a list", "awkward: a list", "{**removed, **push.changed}", "{**removed, **{k: v.strip() for k, v in push.changed.items()}}"),
+    Slip("puts ids into paths unquoted", "awkward: a source_id with spaces, slashes and quotes", "/v1/{batch.route}", "/v1/{batch.route}{batch.records[0].person.source_id[6:].strip('0123456789')}"),
+    Slip("drops nulls", "case: a-changed-and-a-removed-trait", "{**removed, **push.changed}", "dict(push.changed)"),
+    Slip("has a case without a success sentence", "has-cases", "  success: The changed value and a null go out, nothing else.\n", "", "cases/profiles.yaml"),
+)  # fmt: skip
+
+SIGNED = "        if not self._is_signed(request):\n            raise SignatureInvalid\n"
+
+SOURCE = (
+    Slip("checks no signature", "wrong-secret", SIGNED, ""),
+    Slip("needs no signature", "missing-signature", SIGNED, f'        if "x-acme-signature" in request.headers:\n    {SIGNED.replace("            raise", "                raise")}'),
+    Slip("takes whatever looks like a signature", "altered-byte", "return True in", "return len(given) == 64 or True in"),
+    Slip("knows the newest secret only", "rotation", "(settings.secret, settings.previous_secret)", "(settings.secret,)"),
+    Slip("keeps no message", "a-good-webhook", "for element in elements]", "for element in elements[1:]]"),
+    Slip("keeps the first of a batch", "batch", "for element in elements]", "for element in elements[:1]]"),
+    Slip("gives all of a batch one key", "batch", "RawMessage(dumps(element), key, person)", 'RawMessage(dumps(element), "k", person)'),
+    Slip("derives keys from the time of receipt", "replayed-webhook", "[_message(element) for", "[RawMessage(dumps(element), str(request.received_at)) for"),
+    Slip("crashes on what is no JSON", "odd-bodies", "except ValueError", "except KeyError"),
+    Slip("crashes on deep nesting", "odd-bodies", "if depth_exceeds(value):", "if False:"),
+    Slip("answers refusals with a 500", "refusals-are-answers", "    def _is_signed", "    def refuse(self, request, error):\n        return Reply(500)\n\n    def _is_signed"),
+    Slip("shows its secret when printed", "hides-secrets", "    def _is_signed", "    def __repr__(self):\n        return self.settings.secret.get_secret_value()\n\n    def _is_signed"),
+    Slip("signs nothing in its tests", "has-a-sender", "(SimulatedSource)", "", "simulator.py"),
+)  # fmt: skip
