@@ -1,0 +1,134 @@
+"""The door: one HTTP request of a source in, verified, stored durably, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from hub.core.clock import Micros, to_datetime
+from hub.core.counters import ACCEPTED, REFUSED
+from hub.core.ids import new_id
+from hub.core.logging import logger
+from hub.core.settings import Settings
+from hub.inbox.body import check_depth, inflate
+from hub.inbox.queue import Inbox
+from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest
+from hub.sdk.contract import Source
+from hub.sdk.errors import Busy, InboundError, PayloadInvalid, TooLarge
+from hub.sdk.values import InboundRequest, Received, Reply
+
+log = logger("inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDoor:
+    """A configured source, as the door sees it."""
+
+    connection_id: str
+    source: Source
+    is_paused: bool = False
+
+
+class Paused(Busy):
+    """This source is paused in the hub; send it again later."""
+
+    key = "paused"
+
+
+class Defect(Busy):
+    """The hub could not read this request because of a defect; it is logged. Send it again later."""
+
+    key = "defect"
+
+
+class Body(Protocol):
+    """Reads the body of the request at hand. Raises TooLarge beyond `limit` bytes."""
+
+    def __call__(self, limit: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as the web server has it. `path` is what stands below the source key; header names are lower-case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    remote_addr: str
+    body: Body
+
+
+class Door:
+    """Takes requests for all sources. `sources` finds one by the key in its URL."""
+
+    def __init__(self, inbox: Inbox, sources: Callable[[str], SourceDoor | None], settings: Settings) -> None:
+        self._inbox = inbox
+        self._sources = sources
+        self._body_limit = settings.body_limit
+        self._inflated_limit = settings.inflated_limit
+
+    def answer(self, key: str, http: HttpRequest, now: Micros) -> Reply:
+        """What the sender is told. A 2xx to a request with messages means that they are on disk."""
+        door = self._sources(key)
+        if door is None:
+            self._inbox.refuse(UNKNOWN_SOURCE, "unknown_source", now)
+            REFUSED.labels("unknown_source").inc()
+            return error_reply(404, "unknown_source", "No source has this key; `hub sources list` shows the URLs.")
+        request = None
+        try:
+            if door.is_paused:
+                raise Paused
+            raw = http.body(self._body_limit)
+            body = inflate(raw, http.headers.get("content-encoding", ""), self._inflated_limit)
+            request = _inbound(http, raw, body, now)
+            return self._accept(door, request, now)
+        except InboundError as error:
+            self._inbox.refuse(door.connection_id, error.key, now)
+            REFUSED.labels(error.key).inc()
+            return refusal(door.source, request or _inbound(http, b"", b"", now), error)
+
+    def _accept(self, door: SourceDoor, request: InboundRequest, now: Micros) -> Reply:
+        received = _receive(door, request)
+        if received.messages:
+            for message in received.messages:
+                check_depth(message.body)
+            self._inbox.append(AcceptedRequest(door.connection_id, now, received.messages))
+            ACCEPTED.inc(len(received.messages))
+        return received.reply
+
+
+def _inbound(http: HttpRequest, raw: bytes, body: bytes, now: Micros) -> InboundRequest:
+    return InboundRequest(
+        http.method, http.path, http.query, http.headers, raw, body, http.remote_addr, to_datetime(now)
+    )
+
+
+def _receive(door: SourceDoor, request: InboundRequest) -> Received:
+    try:
+        return door.source.receive(request)
+    except InboundError:
+        raise
+    except RecursionError as error:
+        raise PayloadInvalid("The body nests too deep; nothing of it was kept.") from error
+    except Exception as error:  # authentic or not is unknown: the sender must keep it, and send it again
+        log.exception("a source could not read a request", connection=door.connection_id)
+        raise Defect from error
+
+
+def refusal(source: Source, request: InboundRequest, error: InboundError) -> Reply:
+    """The source's own words for a refusal, with Retry-After where it makes sense."""
+    reply = source.refuse(request, error)
+    if isinstance(error, Busy) and not any(name.lower() == "retry-after" for name in reply.headers):
+        return replace(reply, headers={**reply.headers, "Retry-After": str(max(1, error.retry_after_s))})
+    return reply
+
+
+def error_reply(status: int, key: str, message: str) -> Reply:
+    """The hub's own error shape, where no source can speak for itself."""
+    return Reply(status, {"code": status, "key": key, "message": message, "details": None, "request_id": new_id()})
+
+
+def too_large(length: int, limit: int) -> TooLarge:
+    return TooLarge(f"The body has {length} bytes or more, and this hub accepts {limit}; see HUB_BODY_LIMIT.")

@@ -1,0 +1,91 @@
+"""What every inbox can do, whatever it is stored in. `hub.inbox.sql.open_inbox` opens the one of this installation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from hub.core.clock import Micros
+from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
+from hub.sdk.errors import HubError
+
+
+class Superseded(HubError):
+    """Another process applied these messages first; nothing of this batch was kept. Claim again."""
+
+
+class Claim(Protocol):
+    """Some waiting messages, whole rows of the queue, in order of arrival. Used once:
+
+        with inbox.batch(limit) as claim:
+            if claim.messages:
+                mapped = [...]                          # outside the write transaction where the engine has one writer
+                with claim.transaction() as state:      # moves the position (or deletes the rows) in this transaction
+                    fresh = seen.record(state, rows)
+                    ...
+
+    A block left without `transaction`, or by an exception, claims nothing: the messages come again.
+    """
+
+    @property
+    def messages(self) -> Sequence[Message]: ...
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """The one state transaction of this batch: commits at the end, rolls back on any exception.
+
+        Raises Superseded, before anything is written, if another process has applied these messages meanwhile.
+        """
+        ...
+
+    def following(self, limit: int) -> AbstractContextManager[Claim]:
+        """Claim what comes next while this claim's transaction is still under way, from another thread if wanted.
+
+        If that transaction fails, let go of what follows: on SQLite it raises Superseded.
+        """
+        ...
+
+
+class Inbox(Protocol):
+    """The durable queue of messages."""
+
+    def create_tables(self) -> None:
+        """Make the queue's tables directly, as tests do; processes use `hub migrate`."""
+        ...
+
+    def append(self, request: AcceptedRequest) -> None:
+        """Returns when the request is on disk. Raises Busy when it may not be."""
+        ...
+
+    def refuse(self, connection_id: str, reason: str, now: Micros) -> None:
+        """Count a refusal; written with the next commit, within about a second. Never waits."""
+        ...
+
+    def batch(self, limit: int) -> AbstractContextManager[Claim]:
+        """Claim rows until they hold `limit` messages: at least one row if any waits, so up to 249 messages more."""
+        ...
+
+    def terms(self, state: Connection) -> InboxTerms:
+        """Accepted and waiting, exact beside the seen rows of the same snapshot: pass a `read(engine)` connection."""
+        ...
+
+    def oldest_waiting(self) -> Micros | None:
+        """When the oldest waiting message was received."""
+        ...
+
+    def refusals(self, since: Micros) -> list[Refusal]:
+        """Refusals of the minutes from `since` on, oldest first."""
+        ...
+
+    def prune(self, refusals_before: Micros) -> int:
+        """Delete applied requests and old refusals, a bounded number; how many went. Repeat until 0.
+
+        Accepted and waiting stay exact. After an erasure this removes what the queue still holds of applied bodies.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what is queued and stop the writer."""
+        ...

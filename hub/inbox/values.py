@@ -1,0 +1,135 @@
+"""What the inbox takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hub.core.clock import Micros
+from hub.sdk.values import RawMessage
+
+UNKNOWN_SOURCE = "-"
+"""What refusals are counted under when the source key is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRequest:
+    """The messages of one HTTP request, verified and decoded. At least one."""
+
+    connection_id: str
+    received_at: Micros
+    messages: Sequence[RawMessage]
+
+
+class Message(NamedTuple):
+    """One message, as claimed. `message_id` is final: at most 128 characters, without NUL or lone surrogates.
+
+    `has_fresh_id`: the sender gave neither an id nor a time, so a repetition cannot be told from a second message.
+    """
+
+    connection_id: str
+    message_id: str
+    received_at: Micros
+    is_authentic: bool
+    profile_hint: str | None
+    has_fresh_id: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How often a source (or '-') was refused for a reason in the minute that began at `minute`."""
+
+    connection_id: str
+    reason: str
+    minute: Micros
+    count: int
+
+
+class InboxTerms(NamedTuple):
+    """The inbox's part of the ledger equation, in messages."""
+
+    accepted: int
+    waiting: int
+
+
+class SeenRow(NamedTuple):
+    """What became of a message: a row of `message`. `state` is applied, ignored or quarantined."""
+
+    connection_id: str
+    message_id: str
+    state: str
+    reason: str
+    mapping_hash: str
+    received_at: Micros
+    at: Micros | None
+    source_id: str | None
+    revision: int
+    body: bytes | None
+    warnings: str  # JSON
+    run_id: str | None
+
+
+class Settled(NamedTuple):
+    """The new state of a message that was applied again, or decided late in its batch. Its body stays as it is."""
+
+    connection_id: str
+    message_id: str
+    state: str
+    reason: str
+    mapping_hash: str
+    at: Micros | None
+    source_id: str | None
+    revision: int
+    warnings: str  # JSON
+    run_id: str | None
+
+
+class StoredMessage(NamedTuple):
+    """A seen row as it is read again, by operators and by replays."""
+
+    connection_id: str
+    message_id: str
+    state: str
+    reason: str
+    mapping_hash: str
+    received_at: Micros
+    at: Micros | None
+    source_id: str | None
+    duplicates: int
+    revision: int
+    warnings: str  # JSON
+    run_id: str | None
+    body: bytes | None
+
+    @property
+    def cursor(self) -> Cursor:
+        return self.received_at, self.connection_id, self.message_id
+
+
+Cursor = tuple[Micros, str, str]
+"""Where a page ends: received_at, connection_id, message_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Every field that is set must match; `since` counts, `until` does not (both are times of receipt)."""
+
+    connection_id: str | None = None
+    message_id: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    source_id: str | None = None
+    since: Micros | None = None
+    until: Micros | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTerms:
+    """The seen rows' part of the ledger equation, without what was pruned. `duplicate`: later bodies under all ids."""
+
+    applied: int = 0
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    duplicate: int = 0

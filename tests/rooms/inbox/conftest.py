@@ -1,0 +1,76 @@
+"""An inbox beside the state database of `engine`, and messages to put into it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hub.core.clock import Micros
+from hub.core.database import read
+from hub.core.settings import Settings
+from hub.inbox import commit
+from hub.inbox.sql import Inbox, open_inbox
+from hub.inbox.values import AcceptedRequest, Message
+from hub.sdk.values import RawMessage
+
+CONNECTION = "01J00000000000000000000001"
+NOW: Micros = 1_800_000_000_000_000
+
+Opener = Callable[..., Inbox]
+
+
+def accepted(*ids: str, connection_id: str = CONNECTION, at: Micros = NOW) -> AcceptedRequest:
+    """A request of one message per id."""
+    return AcceptedRequest(connection_id, at, [RawMessage(b'{"messageId":"%s"}' % i.encode(), i) for i in ids])
+
+
+@pytest.fixture
+def open_another(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Opens the same inbox as another process would. Its refusals are written sooner than a second."""
+    monkeypatch.setattr(commit, "REFUSALS_S", 0.05)
+    opened: list[Inbox] = []
+
+    def opener(**settings: object) -> Inbox:
+        inbox = open_inbox(Settings(data_dir=tmp_path, **settings), engine)
+        inbox.create_tables()
+        opened.append(inbox)
+        return inbox
+
+    yield opener
+    for inbox in opened:
+        inbox.close()
+
+
+@pytest.fixture
+def inbox(open_another: Opener) -> Inbox:
+    return open_another()
+
+
+def apply(inbox: Inbox, limit: int = 100) -> list[Message]:
+    """One batch, applied and committed."""
+    with inbox.batch(limit) as claim:
+        if claim.messages:
+            with claim.transaction():
+                pass
+        return list(claim.messages)
+
+
+def ids(messages: list[Message]) -> list[str]:
+    return [message.message_id for message in messages]
+
+
+def terms(inbox: Inbox, engine: Engine) -> tuple[int, int]:
+    with read(engine) as state:
+        return tuple(inbox.terms(state))
+
+
+def until(is_true: Callable[[], object], within_s: float = 10.0) -> None:
+    """Waits for a condition, not for a time."""
+    deadline = time.monotonic() + within_s
+    while not is_true():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.005)

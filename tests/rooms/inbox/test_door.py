@@ -1,0 +1,223 @@
+"""The door over HTTP: what is taken is on disk, what is refused is answered in JSON and counted."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from hub.api.doors import mount
+from hub.core.settings import Settings
+from hub.inbox.accept import Door, SourceDoor
+from hub.inbox.sql import Inbox
+from hub.sdk.contract import Source
+from hub.sdk.errors import Forbidden, InboundError, PayloadInvalid, SignatureInvalid
+from hub.sdk.json import loads
+from hub.sdk.values import InboundRequest, RawMessage, Received, Reply
+from tests.rooms.inbox.conftest import CONNECTION, apply, until
+
+PAUSED = "01J00000000000000000000002"
+SECRET = b"test-secret"
+TRACK = b'{"messageId":"m1","type":"track"}'
+
+
+class SignedSource(Source):
+    """A small source: a signature over the exact body, a list or one message, its own error shape."""
+
+    name = "signed"
+    title = "Signed"
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.seen: list[InboundRequest] = []
+
+    def receive(self, request: InboundRequest) -> Received:
+        self.seen.append(request)
+        if request.method in ("GET", "HEAD"):
+            return Received((), Reply(200, {"here": True}))
+        if request.path == "/forbidden":
+            raise Forbidden
+        if request.path == "/defect":
+            raise KeyError("someone@example.com")
+        if request.path == "/recursion":
+            json.loads(b"[" * 100_000)
+        expected = hmac.new(SECRET, request.body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected, request.headers.get("x-signature", "")):
+            raise SignatureInvalid
+        try:
+            value = loads(request.body)
+        except ValueError as error:
+            raise PayloadInvalid from error
+        elements = value if isinstance(value, list) else [value]
+        messages = [RawMessage(json.dumps(each).encode(), each.get("messageId")) for each in elements]
+        return Received(messages, Reply(202, {"taken": len(messages)}, {"X-Vendor": "yes"}))
+
+    def refuse(self, request: InboundRequest, error: InboundError) -> Reply:
+        return Reply(error.status, {"error": error.key, "words": str(error)})
+
+
+Send = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def source() -> SignedSource:
+    return SignedSource()
+
+
+@pytest.fixture
+def send(inbox: Inbox, source: SignedSource) -> Send:
+    """Posts to a Flask application with the doors in front."""
+    doors = {"key": SourceDoor(CONNECTION, source), "paused": SourceDoor(PAUSED, source, is_paused=True)}
+    app = Flask("test")
+    app.add_url_rule("/", view_func=lambda: "the application")
+    door = Door(inbox, doors.get, Settings(body_limit=10_000, inflated_limit=50_000))
+    app.wsgi_app = mount(app.wsgi_app, door)
+    client = app.test_client()
+
+    def sender(body: bytes = TRACK, path: str = "/in/key", method: str = "POST", **headers: str) -> TestResponse:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given.setdefault("X-Signature", hmac.new(SECRET, body, hashlib.sha256).hexdigest())
+        return client.open(path, method=method, data=body, headers=given)
+
+    return sender
+
+
+def refused(inbox: Inbox) -> dict[tuple[str, str], int]:
+    counts: dict[tuple[str, str], int] = {}
+    for refusal in inbox.refusals(0):
+        key = refusal.connection_id, refusal.reason
+        counts[key] = counts.get(key, 0) + refusal.count
+    return counts
+
+
+def test_a_signed_message_is_answered_by_its_source_and_waits(send, inbox, source):
+    answer = send()
+    assert (answer.status_code, answer.json, answer.headers["X-Vendor"]) == (202, {"taken": 1}, "yes")
+    (message,) = apply(inbox)
+    assert (message.connection_id, message.message_id, loads(message.body)) == (CONNECTION, "m1", loads(TRACK))
+    assert message.received_at > 0
+
+
+def test_the_source_sees_the_request_as_it_came(send, source):
+    body = gzip.compress(TRACK)
+    send(
+        body,
+        "/in/key/v1/b%20c?a=1&b=%C3%A9&c=",
+        Content_Encoding="gzip",
+        Content_Type="application/json",
+        X_Signature=hmac.new(SECRET, TRACK, hashlib.sha256).hexdigest(),
+    )
+    (request,) = source.seen
+    assert (request.method, request.path, dict(request.query)) == ("POST", "/v1/b c", {"a": "1", "b": "é", "c": ""})
+    assert (request.raw_body, request.body) == (body, TRACK)
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers.get("x-nothing") is None
+    assert {"content-type", "content-length", "content-encoding", "x-signature", "host"} <= set(request.headers)
+    assert len(request.headers) == len(list(request.headers))
+    assert request.received_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "reason"),
+    [
+        (b'{"a":', {}, 400, "payload_invalid"),
+        (b"", {}, 400, "payload_invalid"),
+        (b'{"a":"\xff"}', {}, 400, "payload_invalid"),
+        (gzip.compress(TRACK)[:-5], {"Content_Encoding": "gzip"}, 400, "payload_invalid"),
+        (TRACK, {"Content_Encoding": "br"}, 400, "payload_invalid"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, {}, 400, "payload_invalid"),
+        (b"[" * 5_000 + b"]" * 5_000, {}, 400, "payload_invalid"),
+        (b" " * 10_000_000, {}, 413, "too_large"),
+        (gzip.compress(b" " * 60_000), {"Content_Encoding": "gzip"}, 413, "too_large"),
+        (TRACK, {"X_Signature": "00"}, 401, "signature_invalid"),
+        (TRACK, {"X_Signature": ""}, 401, "signature_invalid"),
+    ],
+    ids=[
+        "broken JSON", "empty", "invalid UTF-8", "truncated gzip", "unknown encoding", "deep", "absurdly deep",
+        "10 MB", "gzip bomb", "wrong signature", "no signature",
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_in_the_sources_words_and_counted(send, inbox, body, headers, status, reason):
+    answer = send(body, **headers)
+    assert answer.status_code == status
+    assert answer.json["error"] == reason
+    assert apply(inbox) == []
+    until(lambda: refused(inbox) == {(CONNECTION, reason): 1})
+
+
+def test_the_sources_own_refusals_keep_their_meaning(send, inbox):
+    assert send(path="/in/key/forbidden").status_code == 403
+    until(lambda: refused(inbox) == {(CONNECTION, "forbidden"): 1})
+
+
+def test_an_unknown_source_key_is_the_hubs_own_404(send, inbox, source):
+    for path in ("/in/nobody", "/in/", "/in/nobody/v1/batch", "/in/KEY"):
+        answer = send(path=path)
+        assert answer.status_code == 404
+        assert answer.json.keys() == {"code", "key", "message", "details", "request_id"}
+    assert source.seen == []
+    until(lambda: refused(inbox) == {("-", "unknown_source"): 4})
+
+
+def test_a_paused_source_keeps_its_senders_waiting(send, inbox, source):
+    answer = send(path="/in/paused")
+    assert (answer.status_code, answer.json["error"]) == (503, "paused")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert source.seen == []
+    until(lambda: refused(inbox) == {(PAUSED, "paused"): 1})
+
+
+def test_a_defect_in_a_source_is_never_an_accepted_message_nor_a_lost_one(send, inbox):
+    answer = send(path="/in/key/defect")
+    assert (answer.status_code, answer.json["error"]) == (503, "defect")
+    assert "someone@example.com" not in answer.text
+    assert int(answer.headers["Retry-After"]) >= 1
+    until(lambda: refused(inbox) == {(CONNECTION, "defect"): 1})
+
+
+def test_a_source_that_drowns_in_nesting_refuses_the_body(send):
+    assert send(path="/in/key/recursion").status_code == 400
+
+
+def test_a_failing_store_is_503_and_never_200(send, inbox, monkeypatch):
+    def down(*_: Any) -> None:
+        raise OSError("no disk")
+
+    monkeypatch.setattr(inbox._store, "add_rows", down)
+    answer = send()
+    assert (answer.status_code, answer.json["error"]) == (503, "busy")
+    assert answer.headers["Retry-After"] == "5"
+    until(lambda: refused(inbox) == {(CONNECTION, "busy"): 1})
+
+
+def test_whatever_fails_behind_the_door_is_503_in_json(send, inbox, monkeypatch):
+    monkeypatch.setattr("hub.inbox.accept.to_datetime", lambda _: 1 / 0)
+    answer = send()
+    assert answer.status_code == 503
+    assert answer.json["key"] == "busy"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_probes_are_answered_by_the_source_and_store_nothing(send, inbox, method):
+    answer = send(b"", method=method)
+    assert answer.status_code == 200
+    assert answer.data == (b"" if method == "HEAD" else b'{"here":true}')
+    assert apply(inbox) == []
+
+
+def test_one_odd_message_refuses_its_whole_request(send, inbox):
+    deep = b'{"a":' * 70 + b"1" + b"}" * 70
+    assert send(b"[" + TRACK + b"," + deep + b"]").status_code == 400
+    assert apply(inbox) == []
+
+
+def test_other_paths_reach_the_application(send):
+    assert send(b"", "/", "GET").text == "the application"
+    assert send(b"", "/inn", "GET").status_code == 404
