@@ -1,0 +1,98 @@
+"""Erasing a person: every row of the cluster goes, keyed hashes of its source_ids stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection, delete, select, update
+
+from hub.core.clock import Micros
+from hub.core.database import insert, is_postgres
+from hub.profiles.bulk import select_by, table
+from hub.profiles.facts import address_subject
+from hub.profiles.links import links_around
+from hub.profiles.rules.clusters import survivors
+from hub.profiles.rules.stamps import matched
+from hub.profiles.rules.views import addresses_of
+from hub.profiles.tables import (
+    ConsentRow,
+    CustomerOrderRow,
+    EventRow,
+    IdentityRow,
+    ProfileLinkRow,
+    ProfileRow,
+    TombstoneRow,
+)
+from hub.profiles.values import Erased
+from hub.sdk.json import loads
+
+_TOMBSTONE = table(TombstoneRow)
+_IDENTITY = table(IdentityRow)
+_CONSENT = table(ConsentRow)
+_LINK = table(ProfileLinkRow)
+_ERASURE_LOCK = 0x4855_0002  # of PostgreSQL's advisory locks: batches share it, an erasure has it alone
+
+Digest = Callable[[str], str]
+
+
+def erased(connection: Connection, source_ids: Iterable[str], digest: Digest) -> set[str]:
+    """Those of `source_ids` that were erased. On PostgreSQL no erasure can begin until the transaction ends."""
+    if is_postgres(connection):
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s)", (_ERASURE_LOCK,))
+    standing = _TOMBSTONE.c.lifted_at.is_(None)
+    if connection.execute(select(_TOMBSTONE.c.hash).where(standing).limit(1)).first() is None:
+        return set()
+    hashes = {digest(source_id): source_id for source_id in source_ids}
+    rows = select_by(connection, "SELECT hash FROM tombstone WHERE lifted_at IS NULL AND hash", sorted(hashes))
+    return {hashes[row[0]] for row in rows}
+
+
+def erase(connection: Connection, source_id: str, now: Micros, digest: Digest) -> Erased:
+    """Remove a person, with everyone merged with them; leaves a tombstone for each source_id, known or not.
+
+    Consents of an address that another profile holds too stay: they are that person's word. Message bodies, deliveries
+    and attempts are erased by their own rooms, from the source_ids this returns.
+    """
+    if is_postgres(connection):
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_ERASURE_LOCK,))
+    links = links_around(connection, [source_id])
+    members = sorted({source_id} | {end for pair in links for end in pair})
+    identifiers = _identifiers(connection, members)
+    for row in (EventRow, CustomerOrderRow, IdentityRow, ProfileRow):
+        owned = table(row)
+        connection.execute(delete(owned).where(owned.c.source_id.in_(members)))
+    connection.execute(delete(_CONSENT).where(_CONSENT.c.kind == "profile", _CONSENT.c.subject.in_(members)))
+    _forget_addresses(connection, identifiers)
+    connection.execute(delete(_LINK).where(_LINK.c.loser.in_(members) | _LINK.c.survivor.in_(members)))
+    tombstones = sorted(digest(member) for member in members)
+    statement = insert(connection, _TOMBSTONE)
+    renewed = statement.on_conflict_do_update(index_elements=["hash"], set_={"at": now, "lifted_at": None})
+    connection.execute(renewed, [{"hash": hashed, "at": now, "lifted_at": None} for hashed in tombstones])
+    return Erased(tuple(members), survivors(links).get(source_id, source_id), identifiers, tuple(tombstones))
+
+
+def lift(connection: Connection, source_id: str, now: Micros, digest: Digest) -> bool:
+    """Let messages of an erased source_id in again; whether there was a tombstone standing."""
+    standing = _TOMBSTONE.c.hash == digest(source_id), _TOMBSTONE.c.lifted_at.is_(None)
+    return connection.execute(update(_TOMBSTONE).where(*standing).values(lifted_at=now)).rowcount > 0
+
+
+def _identifiers(connection: Connection, members: list[str]) -> dict[str, list[str]]:
+    """Everything the person is known by: identities as sent, present e-mail and phone, source_ids."""
+    found: dict[str, set[str]] = {"source_id": set(members)}
+    query = "SELECT type, coalesce(shown, value) FROM identity WHERE source_id"
+    for kind, value in select_by(connection, query, members):
+        found.setdefault(kind, set()).add(value)
+    for row in select_by(connection, "SELECT fields FROM profile WHERE source_id", members):
+        for kind, value in addresses_of(loads(row[0])).items():
+            found.setdefault(kind, set()).add(value)
+    return {kind: sorted(values) for kind, values in sorted(found.items())}
+
+
+def _forget_addresses(connection: Connection, identifiers: dict[str, list[str]]) -> None:
+    """Runs when the person's own identities are gone: what is found still belongs to others."""
+    for kind in ("email", "phone"):
+        subjects = {address_subject(address) for address in identifiers.get(kind, [])}
+        held = select(_IDENTITY.c.value).where(_IDENTITY.c.type == kind, _IDENTITY.c.value.in_(sorted(subjects)))
+        free = sorted(subjects - {matched(kind, value) for value in connection.scalars(held)})
+        connection.execute(delete(_CONSENT).where(_CONSENT.c.kind == "address", _CONSENT.c.subject.in_(free)))

@@ -1,0 +1,200 @@
+"""Reading profiles: through redirects, joined over everyone merged with them, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from hub.profiles.bulk import select_by
+from hub.profiles.facts import address_subject
+from hub.profiles.rules.stamps import Document, join, matched
+from hub.profiles.rules.views import Said, addresses_of, channel_trait, consents_of, public, public_order, view
+from hub.profiles.values import ConsentState, View
+from hub.sdk.json import loads
+
+
+class _Person(NamedTuple):
+    """A survivor with everyone merged into it, in source_id order."""
+
+    members: list[str]
+    document: Document
+
+
+def views(connection: Connection, source_ids: Iterable[str]) -> dict[str, View]:
+    """The profiles behind these source_ids as outbound mappings read them; unknown ids are left out.
+
+    A merged source_id gives the view of its survivor, whose `source_id` stands in it. Removed fields are REMOVED.
+    """
+    roots, people = _read(connection, source_ids)
+    built = _views(connection, people, removed=True)
+    return {source_id: built[root] for source_id, root in roots.items()}
+
+
+def show(connection: Connection, source_id: str) -> dict[str, Any] | None:
+    """One profile's public JSON, through its redirect; None if nobody is known by this source_id."""
+    roots, people = _read(connection, [source_id])
+    root = roots.get(source_id)
+    if root is None:
+        return None
+    members = people[root].members
+    counting = "SELECT key, count(*) FROM event WHERE source_id"
+    counts: dict[str, int] = dict(map(tuple, select_by(connection, counting, members, "GROUP BY key")))
+    merged = [member for member in members if member != root]
+    return public(_views(connection, people, removed=False)[root], counts, _orders(connection, members), merged)
+
+
+def redirects(connection: Connection, source_ids: Iterable[str]) -> dict[str, str]:
+    """Each known source_id to the one it is read through: itself, unless it was merged."""
+    rows = select_by(connection, "SELECT source_id, survivor FROM profile WHERE source_id", sorted(set(source_ids)))
+    return {source_id: survivor or source_id for source_id, survivor in rows}
+
+
+def audience(connection: Connection, after: str | None, limit: int) -> list[str]:
+    """A page of everyone: source_ids of profiles that are not merged into another, in order, after `after`."""
+    marker = "%s" if connection.dialect.name == "postgresql" else "?"
+    rows = connection.exec_driver_sql(
+        f"SELECT source_id FROM profile WHERE source_id > {marker} AND survivor IS NULL ORDER BY source_id LIMIT {marker}",
+        (after or "", limit),
+    )
+    return [row[0] for row in rows]
+
+
+def find(connection: Connection, identity_type: str, value: str) -> list[str]:
+    """The source_ids an identifier is linked to, in order."""
+    marker = "%s" if connection.dialect.name == "postgresql" else "?"
+    rows = connection.exec_driver_sql(
+        f"SELECT source_id FROM identity WHERE type = {marker} AND value = {marker} ORDER BY source_id",
+        (identity_type, matched(identity_type, value)),
+    )
+    return [row[0] for row in rows]
+
+
+def consent_for(
+    connection: Connection, source_ids: Iterable[str], topics: Sequence[str]
+) -> dict[str, dict[str, ConsentState]]:
+    """By source_id and topic, the stricter of what the profile said and what its present address said.
+
+    A topic such as `email.news` is also denied where its channel, `email`, is. Unknown source_ids are left out.
+    """
+    roots, people = _read(connection, source_ids)
+    said = _consents(connection, people)
+    states = {root: {topic: _state(topic, said[root]) for topic in topics} for root in people}
+    return {source_id: states[root] for source_id, root in roots.items()}
+
+
+def terms(connection: Connection) -> dict[str, int]:
+    """How much is stored: profiles, those of them that are merged into another, events, orders, erased source_ids."""
+    counting = {
+        "profiles": "profile",
+        "merged": "profile WHERE survivor IS NOT NULL",
+        "events": "event",
+        "orders": "customer_order",
+        "erased": "tombstone WHERE lifted_at IS NULL",
+    }
+    return {
+        term: connection.exec_driver_sql(f"SELECT count(*) FROM {rows}").scalar_one() for term, rows in counting.items()
+    }
+
+
+def _state(topic: str, said: Sequence[Said]) -> ConsentState:
+    channel = topic.partition(".")[0]
+    of_topic = consents_of(word for word in said if word.topic == topic).get(topic)
+    of_channel = consents_of(word for word in said if word.topic == channel).get(channel)
+    deciding = of_topic
+    if of_channel is not None and (of_topic is None or of_channel["status"] == "denied"):
+        deciding = of_channel
+    if deciding is None:
+        return ConsentState(topic, None)
+    granted = {"granted": True, "denied": False}.get(deciding["status"])
+    return ConsentState(topic, granted, deciding["at"], deciding.get("source"))
+
+
+def _read(connection: Connection, source_ids: Iterable[str]) -> tuple[dict[str, str], dict[str, _Person]]:
+    """Each known source_id to its survivor, and the survivors with everyone merged into them."""
+    query = "SELECT source_id, survivor, fields FROM profile WHERE source_id"
+    asked = select_by(connection, query, sorted(set(source_ids)))
+    roots = {source_id: survivor or source_id for source_id, survivor, _ in asked}
+    known = {source_id: fields for source_id, _, fields in asked}
+    wanted = sorted(set(roots.values()))
+    absent = [root for root in wanted if root not in known]
+    known.update([(row[0], row[2]) for row in select_by(connection, query, absent)])
+    merged: dict[str, list[tuple[str, str]]] = {}
+    query = "SELECT survivor, source_id, fields FROM profile WHERE survivor"
+    for root, source_id, fields in select_by(connection, query, wanted):
+        merged.setdefault(root, [(root, known[root])]).append((source_id, fields))
+    people = {root: _joined(merged[root]) if root in merged else _alone(root, known[root]) for root in wanted}
+    return roots, people
+
+
+def _alone(source_id: str, fields: str) -> _Person:
+    return _Person([source_id], loads(fields))
+
+
+def _joined(members: list[tuple[str, str]]) -> _Person:
+    members.sort()
+    return _Person([source_id for source_id, _ in members], join(loads(fields) for _, fields in members))
+
+
+def _views(connection: Connection, people: dict[str, _Person], *, removed: bool) -> dict[str, View]:
+    identities = _identities(connection, people)
+    said = _consents(connection, people)
+    return {
+        root: view(root, person.document, identities.get(root, ()), said[root], removed=removed)
+        for root, person in people.items()
+    }
+
+
+def _identities(connection: Connection, people: dict[str, _Person]) -> dict[str, list[tuple[str, str]]]:
+    """By survivor, type and value, those first heard of most recently in front."""
+    owner = {member: root for root, person in people.items() for member in person.members}
+    query = "SELECT source_id, at, message_key, type, coalesce(shown, value) FROM identity WHERE source_id"
+    grouped: dict[str, list[tuple[int, str, str, str]]] = {}
+    for source_id, at, message_key, kind, value in select_by(connection, query, owner):
+        grouped.setdefault(owner[source_id], []).append((-at, message_key, kind, value))
+    return {root: [(row[2], row[3]) for row in sorted(rows)] for root, rows in grouped.items()}
+
+
+def _consents(connection: Connection, people: dict[str, _Person]) -> dict[str, list[Said]]:
+    """By survivor, the latest word of each topic over all its members, and the words about its present addresses."""
+    owner = {member: root for root, person in people.items() for member in person.members}
+    query = "SELECT subject, topic, status, at, source, refusal, message_key FROM consent WHERE kind = '{}' AND subject"
+    latest: dict[tuple[str, str], tuple[Any, Said]] = {}
+    for subject, topic, status, at, source, refusal, key in select_by(connection, query.format("profile"), owner):
+        place, stamp = (owner[subject], topic), (at, refusal, key)
+        if place not in latest or stamp > latest[place][0]:
+            latest[place] = (stamp, Said(topic, status, at, source))
+    said: dict[str, list[Said]] = {root: [] for root in people}
+    for (root, _), (_, word) in latest.items():
+        said[root].append(word)
+    holders = _holders(people)
+    for subject, topic, status, at, source, _, _ in select_by(connection, query.format("address"), sorted(holders)):
+        for root, trait in holders[subject]:
+            if channel_trait(topic) in (trait, None):
+                said[root].append(Said(topic, status, at, source))
+    return said
+
+
+def _holders(people: dict[str, _Person]) -> dict[str, list[tuple[str, str]]]:
+    """Address to the people whose present address it is, with the trait that says so."""
+    holders: dict[str, list[tuple[str, str]]] = {}
+    for root, person in people.items():
+        for trait, address in addresses_of(person.document).items():
+            holders.setdefault(address_subject(address), []).append((root, trait))
+    return holders
+
+
+def _orders(connection: Connection, members: Sequence[str]) -> list[dict[str, Any]]:
+    query = (
+        "SELECT order_id, coalesce(shown_id, order_id), fields, refunds, source_id FROM customer_order WHERE source_id"
+    )
+    grouped: dict[str, list[tuple[str, str, Any, Any]]] = {}
+    for order_id, shown, fields, refunds, source_id in select_by(connection, query, members):
+        grouped.setdefault(order_id, []).append((source_id, shown, loads(fields), loads(refunds)))
+    shown_orders = []
+    for order_id in sorted(grouped):
+        rows = sorted(grouped[order_id], key=lambda row: row[0])
+        fields, refunds = join(row[2] for row in rows), join(row[3] for row in rows)
+        shown_orders.append(public_order(rows[0][1], fields, refunds))
+    return shown_orders

@@ -1,0 +1,1 @@
+"""The thinking of profiles, pure: stamps and merging, clusters of links, views."""

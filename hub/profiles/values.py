@@ -1,0 +1,65 @@
+"""What profiles take and give. NamedTuples where one is made per message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hub.mapping.model import Change
+
+Micros = int
+
+
+class AppliedChange(NamedTuple):
+    """One message's change on its way into the profiles.
+
+    `revision` is 0 on first apply, else the ordinal of the replay run; then `previous` is the source_id that the
+    message was applied to before, and what it contributed there and no longer yields is withdrawn.
+    """
+
+    change: Change
+    connection_id: str
+    message_id: str
+    message_key: str
+    revision: int
+    received_at: Micros
+    previous: str | None = None
+
+
+class MergeResult(NamedTuple):
+    """What a batch did. `changed` names profiles whose fields differ now; `created` those that are new."""
+
+    created: tuple[str, ...]
+    changed: tuple[str, ...]
+    events: int
+    orders: int
+    consents: int
+    links: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """The stricter of what the profile and its address allow. `is_granted`: None where nobody said anything."""
+
+    topic: str
+    is_granted: bool | None
+    at: Micros | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure took: all source_ids of the person, their identifiers, and the tombstones it left.
+
+    `identifiers` is what erase deliveries carry: type -> values; e-mail and phone traits are among them.
+    """
+
+    source_ids: tuple[str, ...]
+    survivor: str
+    identifiers: Mapping[str, Sequence[str]] = field(repr=False)
+    tombstones: tuple[str, ...]
+
+
+View = dict[str, Any]
+"""A profile as outbound mappings read it; see Scope in hub/mapping/model.py."""
