@@ -1,0 +1,107 @@
+"""Forms batches: by route, group and cohort, to the limits the connector declares, one batch at a time per profile."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hub.sdk.values import AnyPush, Item, Route
+
+
+class Ready(NamedTuple):
+    """A delivery that is built and may be sent. `person` is the profile whose calls go one at a time."""
+
+    id: str
+    person: str
+    push: AnyPush
+    items: Sequence[Item]
+    route: str
+    group: str
+    cohort: str = ""
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Formed:
+    """A batch on its way: what one call will carry."""
+
+    route: str
+    group: str
+    ready: list[Ready] = field(default_factory=list)
+    item_count: int = 0
+    size: int = 0
+    people: Counter[str] = field(default_factory=Counter)
+
+    def units(self) -> dict[str, int]:
+        """What this batch takes from a rate, by unit."""
+        return {"call": 1, "item": self.item_count, "profile": len(self.people)}
+
+
+def form(
+    ready: Iterable[Ready], routes: Mapping[str, Route], closed: Collection[str] = ()
+) -> tuple[list[Formed], list[Ready]]:
+    """Batches in the order of their first record, and the records that wait because another batch has their profile.
+
+    A record keeps the order it came in; every item of it goes into the same call. No bulk route is chosen that is `closed`.
+    """
+    records = list(ready)
+    bulk = _bulk_routes(records, routes, closed)
+    open_batches: dict[tuple[str, str, str], Formed] = {}
+    holder: dict[str, Formed] = {}
+    batches: list[Formed] = []
+    deferred: list[Ready] = []
+    for record in records:
+        name = bulk.get((record.route, record.group), record.route)
+        key = (name, record.group, record.cohort)
+        batch = open_batches.get(key)
+        held_by = holder.get(record.person)
+        if held_by is not None and (held_by is not batch or not _fits(held_by, record, routes[name])):
+            deferred.append(record)
+            continue
+        if batch is None or not _fits(batch, record, routes[name]):
+            batch = open_batches[key] = Formed(name, record.group)
+            batches.append(batch)
+        _add(batch, record)
+        holder[record.person] = batch
+    return batches, deferred
+
+
+def _fits(batch: Formed, record: Ready, route: Route) -> bool:
+    if not batch.ready:
+        return True  # one record goes alone whatever its size; the vendor answers
+    if batch.item_count + len(record.items) > route.items:
+        return False
+    if route.bytes is not None and batch.size + record.size > route.bytes:
+        return False
+    limit = route.items_per_profile
+    return limit is None or batch.people[record.person] + len(record.items) <= limit
+
+
+def _add(batch: Formed, record: Ready) -> None:
+    batch.ready.append(record)
+    batch.item_count += len(record.items)
+    batch.size += record.size
+    batch.people[record.person] += len(record.items)
+
+
+def _bulk_routes(
+    records: Sequence[Ready], routes: Mapping[str, Route], closed: Collection[str]
+) -> dict[tuple[str, str], str]:
+    """Which (route, group) goes over its bulk route, because enough of its items wait."""
+    by_single: dict[str, list[str]] = defaultdict(list)
+    for name, route in routes.items():
+        if route.bulk_of and name not in closed:
+            by_single[route.bulk_of].append(name)
+    if not by_single:
+        return {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        counts[record.route, record.group] += len(record.items)
+    chosen = {}
+    for key, count in counts.items():
+        enough = [name for name in by_single.get(key[0], ()) if count >= routes[name].bulk_from]
+        if enough:
+            chosen[key] = max(enough, key=lambda name: routes[name].bulk_from)
+    return chosen

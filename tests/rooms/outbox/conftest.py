@@ -1,0 +1,56 @@
+"""The world of the outbox on both engines. The databases are made once and emptied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import make_url
+
+from hub.core.database import open_database, write
+from hub.runtime.schema import create_all, metadata
+from tests.rooms.outbox.world import World
+
+
+@pytest.fixture(scope="session")
+def outbox_databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Engine]]:
+    server = request.getfixturevalue("postgres_url")
+    admin = open_database(server)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE DATABASE outbox_tests"))
+    admin.dispose()
+    url = make_url(server).set(database="outbox_tests").render_as_string(hide_password=False)
+    engines = {
+        "sqlite": open_database(f"sqlite:///{tmp_path_factory.mktemp('outbox')}/hub.db"),
+        "postgres": open_database(url),
+    }
+    for engine in engines.values():
+        create_all(engine)
+    yield engines
+    for engine in engines.values():
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, outbox_databases: dict[str, Engine]) -> Engine:
+    opened = outbox_databases[request.param]
+    empty(opened)
+    return opened
+
+
+def empty(engine: Engine) -> None:
+    """Remove every row."""
+    with write(engine) as connection:
+        for table in reversed(metadata().sorted_tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture
+def hub(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(engine)
+    monkeypatch.setattr("hub.outbox.lane.Sender", lambda *arguments, **options: world.vendor)
+    yield world
+    world.engine.stop(1.0)
