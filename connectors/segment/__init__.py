@@ -1,0 +1,1 @@
+"""Segment (Twilio Segment) as a source: webhook destinations and the HTTP Tracking API its client libraries speak."""
