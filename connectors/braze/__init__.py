@@ -1,0 +1,1 @@
+"""Braze as a destination: profiles and events through /users/track, messages through campaigns and Canvases."""
