@@ -1,0 +1,1 @@
+"""Klaviyo as a destination: profiles, events, messages by metric-triggered flows, erasure."""
