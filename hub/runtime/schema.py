@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from sqlalchemy import Engine, MetaData
 from sqlmodel import SQLModel
 
-ROOMS = ("ledger", "registry", "inbox", "mapping", "profiles", "campaigns", "distributions", "outbox")
+ROOMS = ("ledger", "registry", "inbox", "mapping", "profiles", "campaigns", "distributions", "outbox", "runtime")
 
 
 def metadata() -> MetaData:

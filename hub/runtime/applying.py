@@ -1,0 +1,89 @@
+"""The apply role as a process: the inbox, the mappings of all sources, and the hooks of a batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from hub.core.clock import Micros
+from hub.core.locks import role_lock
+from hub.inbox.sql import open_inbox
+from hub.mapping.inbound import Inbound
+from hub.mapping.model import Change, Json
+from hub.mapping.watch import Mappings
+from hub.registry.values import Connection
+from hub.runtime.apply import ApplyRole
+from hub.runtime.apply_batch import Compiled, Hooks, Mapper
+from hub.runtime.erasure import erase_on_request
+from hub.runtime.following import Follower
+from hub.runtime.installation import Installation
+from hub.runtime.live import LiveConnections
+from hub.sdk.errors import ConfigurationError
+
+LOCK_PATIENCE_S = 5.0  # the process before this one may still be letting go
+
+
+def run_apply(hub: Installation, stop: threading.Event) -> None:
+    """Blocks until `stop`. Raises ConfigurationError on SQLite if another apply role holds the lock."""
+    lock = role_lock(hub.engine, "apply")
+    if hub.engine.dialect.name == "sqlite":
+        wait_for(lock.acquire, stop, "apply")
+    inbox = open_inbox(hub.settings, hub.engine)
+    try:
+        ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
+    finally:
+        inbox.close()
+        lock.release()
+
+
+def wait_for(acquire: Any, stop: threading.Event, role: str) -> None:
+    """Take a role's lock, waiting a moment for a predecessor. Raises ConfigurationError if it is not let go."""
+    waited_s = 0.0
+    while not acquire():
+        if waited_s >= LOCK_PATIENCE_S:
+            raise ConfigurationError(f"Another {role} role runs on this installation already; this one ends.")
+        stop.wait(0.1)
+        waited_s += 0.1
+
+
+def hooks_of(hub: Installation) -> Hooks:
+    """What happens in a batch's transaction besides the merge."""
+    return Hooks(digest=hub.vault.digest, erase=partial(erase_on_request, hub), follow=Follower(hub).follow)
+
+
+def mapper_of(hub: Installation) -> Mapper:
+    """The active mapping of a source, by connection id, following every change of it."""
+    live = LiveConnections(hub)
+    mappings = Mappings(hub.engine, hub.folders)
+    known: dict[str, tuple[int, Compiled]] = {}
+
+    def mapper(connection_id: str) -> Compiled:
+        connection = live.snapshot().connections.get(connection_id)
+        if connection is None:
+            raise ConfigurationError(f"There is no source {connection_id!r}; it may have been removed.")
+        found = known.get(connection_id)
+        if found is None or found[0] != connection.version:
+            found = (connection.version, _compiled(mappings, connection))
+            known[connection_id] = found
+        return found[1]
+
+    return mapper
+
+
+class _Versioned(NamedTuple):
+    """A mapping with its hash, as the message rows name it."""
+
+    hash: str
+    inbound: Inbound
+
+    def apply(self, message: Json, *, message_id: str, received_at: Micros) -> Change:
+        return self.inbound.apply(message, message_id=message_id, received_at=received_at)
+
+
+def _compiled(mappings: Mappings, connection: Connection) -> Compiled:
+    if not connection.mapping_hash:
+        raise ConfigurationError(f"The source {connection.name!r} has no valid mapping; see `hub mappings check`.")
+    options: Mapping[str, Json] = {**connection.settings, "currency": connection.currency}
+    return _Versioned(connection.mapping_hash, mappings.inbound(connection.mapping_hash, connection.id, options))

@@ -1,0 +1,133 @@
+"""Signs of life: dead roles and crash loops are told, healthy ones and orderly stops are not."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, select
+
+from hub.core import clock
+from hub.core.clock import MINUTE, SECOND
+from hub.core.database import read, write
+from hub.core.ids import new_id
+from hub.runtime import beat
+from hub.runtime.beat import BEAT, beating, forget, health, troubles
+from tests.harness import eventually
+
+NOW = 1_800_000_000 * SECOND
+
+
+@pytest.fixture
+def engine(empty_engine: Engine) -> Engine:
+    return empty_engine
+
+
+def process(engine: Engine, role: str, *, born: int, died: int = 0) -> None:
+    """A process that started `born` seconds ago and gave its last sign `died` seconds ago."""
+    row = {"id": new_id(), "role": role, "started_at": NOW - born * SECOND, "at": NOW - died * SECOND}
+    with write(engine) as database:
+        database.execute(BEAT.insert(), row)
+
+
+def told(engine: Engine, now: int = NOW) -> dict[str, str]:
+    with read(engine) as database:
+        return dict(troubles(database, now))
+
+
+def test_nothing_is_wrong_with_a_hub_that_never_ran(engine: Engine) -> None:
+    assert told(engine) == {}
+
+
+def test_a_healthy_role_is_no_trouble_until_it_falls_silent(engine: Engine) -> None:
+    process(engine, "apply", born=1_000)
+    assert told(engine) == {}
+    assert told(engine, NOW + 19 * SECOND) == {}
+    assert told(engine, NOW + 25 * SECOND) == {"apply": "no sign of life for 25 s"}
+
+
+def test_three_processes_that_die_young_are_a_crash_loop(engine: Engine) -> None:
+    process(engine, "apply", born=100, died=95)
+    process(engine, "apply", born=90, died=85)
+    process(engine, "apply", born=3)
+    assert told(engine) == {}, "two crashes may happen"
+    process(engine, "apply", born=80, died=70)
+    assert "crashed 3 times" in told(engine)["apply"]
+
+
+def test_a_crash_loop_is_over_when_a_process_lives(engine: Engine) -> None:
+    for born in (300, 250, 200, 150):
+        process(engine, "apply", born=born, died=born - 5)
+    process(engine, "apply", born=61)
+    assert told(engine) == {}
+    with read(engine) as database:
+        assert health(database, NOW)["apply"].crashes == 4
+
+
+def test_crashes_of_yesterday_count_no_more(engine: Engine) -> None:
+    for _ in range(5):
+        process(engine, "apply", born=4_000, died=3_999)
+    process(engine, "apply", born=2)
+    assert told(engine) == {}
+
+
+def test_many_processes_of_a_role_started_at_once_are_no_crash_loop(engine: Engine) -> None:
+    for _ in range(8):
+        process(engine, "web", born=2)
+    assert told(engine) == {}
+    with read(engine) as database:
+        assert health(database, NOW)["web"].alive == 8
+
+
+def test_one_process_alive_is_enough_for_its_role(engine: Engine) -> None:
+    process(engine, "apply", born=1_000, died=300)
+    process(engine, "apply", born=1_000)
+    process(engine, "deliver", born=1_000, died=300)
+    assert told(engine) == {"deliver": "no sign of life for 300 s"}
+
+
+def test_a_new_supervisor_begins_anew(engine: Engine) -> None:
+    for _ in range(5):
+        process(engine, "apply", born=30, died=25)
+    with write(engine) as database:
+        forget(database)
+    assert told(engine) == {}
+
+
+def rows(engine: Engine) -> list[str]:
+    with read(engine) as database:
+        return list(database.scalars(select(BEAT.c.role)))
+
+
+def test_a_process_leaves_signs_and_takes_them_away_when_it_stops_in_good_order(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beat, "EVERY_S", 0.01)
+    with beating(engine, "apply"):
+        eventually(lambda: rows(engine) == ["apply"])
+        with write(engine) as database:
+            forget(database)  # a supervisor elsewhere begins anew
+        eventually(lambda: rows(engine) == ["apply"])
+    assert rows(engine) == []
+
+
+def test_a_process_that_fails_leaves_its_last_sign_as_a_trace(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "EVERY_S", 0.01)
+    with pytest.raises(KeyError):
+        _fail_while_beating(engine)
+    assert rows(engine) == ["apply"]
+    late = clock.now() + MINUTE
+    with read(engine) as database:
+        assert health(database, late)["apply"].crashes == 1
+
+
+def _fail_while_beating(engine: Engine) -> None:
+    with beating(engine, "apply"):
+        eventually(lambda: rows(engine) == ["apply"])
+        raise KeyError
+
+
+def test_old_traces_go_when_the_role_starts_again(engine: Engine) -> None:
+    with write(engine) as database:
+        old = clock.now() - 60 * MINUTE
+        database.execute(BEAT.insert(), {"id": new_id(), "role": "apply", "started_at": old, "at": old})
+    with beating(engine, "apply"):
+        eventually(lambda: len(rows(engine)) == 1 and told(engine, clock.now()) == {})

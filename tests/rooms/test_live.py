@@ -1,0 +1,87 @@
+"""The connections as they are now: changes are seen, nobody is told "unknown" too early, one bad one harms no other."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hub.core import clock
+from hub.core.database import write
+from hub.registry import store
+from hub.runtime import live
+from hub.runtime.connections import add_source, change_settings, pause, remove, resume
+from hub.runtime.live import LiveConnections
+from tests.rooms.whole import Whole
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every snapshot looks."""
+    monkeypatch.setattr(live, "LOOK_S", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_every_change_is_seen(whole: Whole) -> None:
+    connections = LiveConnections(whole.hub)
+    web = connections.snapshot().connections[whole.web.id]
+    assert connections.snapshot() is connections.snapshot(), "without a change nothing is built again"
+
+    with write(whole.engine) as database:
+        added = add_source(whole.hub, database, clock.now(), "segment", "app", {}, "tests")
+    assert added.source_key in connections.snapshot().by_key
+    with write(whole.engine) as database:
+        pause(database, clock.now(), web, "a look", "tests")
+    assert connections.snapshot().connections[web.id].status == "paused"
+    with write(whole.engine) as database:
+        resume(database, clock.now(), web, "tests")
+    assert connections.snapshot().connections[web.id].status == "active"
+    with write(whole.engine) as database:
+        change_settings(whole.hub, database, clock.now(), web, {"shared_secret": "new"}, "tests")
+    assert connections.snapshot().connections[web.id].secrets["shared_secret"] == "new"
+    with write(whole.engine) as database:
+        remove(database, clock.now(), added, "tests")
+    assert set(connections.snapshot().connections) == {web.id}
+
+
+def test_changes_are_looked_for_only_now_and_then(whole: Whole) -> None:
+    connections = LiveConnections(whole.hub)
+    connections.snapshot()
+    with write(whole.engine) as database:
+        add_source(whole.hub, database, clock.now(), "segment", "app", {}, "tests")
+    assert len(connections.snapshot().connections) == 1
+
+
+def test_the_first_callers_all_wait_for_the_first_look(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = LiveConnections(whole.hub)
+    entered, go_on = threading.Event(), threading.Event()
+    looked = connections._look
+
+    def slow() -> None:
+        entered.set()
+        assert go_on.wait(5)
+        looked()
+
+    monkeypatch.setattr(connections, "_look", slow)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(connections.snapshot)
+        assert entered.wait(5)
+        others = [pool.submit(connections.snapshot) for _ in range(3)]
+        go_on.set()
+        found = [each.result(5) for each in (first, *others)]
+    assert all(whole.web.id in snapshot.sources for snapshot in found), "an unknown source would be a lost message"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_connection_that_cannot_be_built_harms_no_other(whole: Whole) -> None:
+    with write(whole.engine) as database:
+        for connector, settings in (("gone", {}), ("segment", {"no_such": "setting"})):
+            store.add(
+                database, whole.hub.vault, clock.now(), role="source", connector=connector, name=connector,
+                settings=settings, secrets={},
+            )  # fmt: skip
+    snapshot = LiveConnections(whole.hub).snapshot()
+
+    assert set(snapshot.sources) == {whole.web.id}
+    assert len(snapshot.connections) == 3

@@ -1,0 +1,85 @@
+"""Migrations make exactly the tables that the code declares, on both engines."""
+
+from __future__ import annotations
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, MetaData, inspect
+
+from hub.core.database import open_database, read
+from hub.inbox.tables import INBOX
+from hub.runtime.migrate import upgrade
+from hub.runtime.schema import create_all, metadata
+
+
+def shape(engine: Engine) -> dict[str, object]:
+    """Tables with their columns, indexes and constraints, as the database itself tells them."""
+    inspector = inspect(engine)
+    return {
+        name: {
+            "columns": [
+                (column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)
+            ],
+            "indexes": sorted(
+                (index["name"] or "", tuple(index["column_names"]), bool(index["unique"]), str(_where(index)))
+                for index in inspector.get_indexes(name)
+            ),
+            "unique": sorted(tuple(each["column_names"]) for each in inspector.get_unique_constraints(name)),
+            "checks": sorted(" ".join(each["sqltext"].split()) for each in inspector.get_check_constraints(name)),
+            "key": inspector.get_pk_constraint(name)["constrained_columns"],
+            "foreign": sorted(tuple(each["constrained_columns"]) for each in inspector.get_foreign_keys(name)),
+        }
+        for name in inspector.get_table_names()
+        if not name.endswith("_version") or name == "mapping_version"
+    }
+
+
+def _where(index: dict[str, object]) -> object:
+    options = index.get("dialect_options") or {}
+    assert isinstance(options, dict)
+    return next((str(options[name]) for name in ("postgresql_where", "sqlite_where") if name in options), "")
+
+
+def differences(engine: Engine, declared: MetaData, version_table: str) -> list[object]:
+    with read(engine) as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": version_table,
+                "include_name": lambda name, kind, _: kind != "table" or name in declared.tables,
+            },
+        )
+        return list(compare_metadata(context, declared))
+
+
+def test_migrations_make_what_the_code_declares(database_url: str) -> None:
+    engine = open_database(database_url)
+    for part in ("state", "inbox"):
+        upgrade(engine, part)
+
+    assert differences(engine, metadata(), "state_version") == []
+    assert differences(engine, INBOX, "inbox_version") == []
+    engine.dispose()
+
+
+def test_a_migrated_database_has_the_indexes_and_constraints_of_a_new_one(engine: Engine) -> None:
+    create_all(engine)
+    INBOX.create_all(engine)
+    declared = shape(engine)
+    metadata().drop_all(engine)
+    INBOX.drop_all(engine)
+
+    for part in ("state", "inbox"):
+        upgrade(engine, part)
+
+    migrated = shape(engine)
+    assert {name: migrated.get(name) for name in declared} == declared
+
+
+def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    engine = open_database(database_url)
+    for _ in range(2):
+        upgrade(engine, "state")
+
+    assert differences(engine, metadata(), "state_version") == []
+    engine.dispose()

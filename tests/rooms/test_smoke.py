@@ -1,2 +1,0 @@
-def test_engine(engine):
-    assert engine.dialect.name in ("sqlite", "postgresql")
