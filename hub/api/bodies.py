@@ -1,0 +1,77 @@
+"""The shapes of request bodies. Strict: a number is no text, and an unknown field is an error, not a silence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict
+
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Key = Annotated[str, Field(min_length=1, max_length=255)]
+Word = Annotated[str, Field(max_length=100)]
+CENTURY_S = 100 * 366 * 86_400
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class ConnectionBody(Body):
+    """A source or a destination to add. `settings` holds texts; numbers and booleans are taken as their text."""
+
+    connector: Name
+    name: Name
+    settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+
+
+class SettingsBody(Body):
+    """Settings to change; an empty text takes one away."""
+
+    settings: dict[str, str | int | float | bool | None] = Field(min_length=1)
+
+
+class PauseBody(Body):
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class CampaignBody(Body):
+    """A campaign to add. `value` and `balance` are handed on with each code and never read."""
+
+    name: Name
+    kind: Literal["generated", "imported"] = "generated"
+    pattern: Word = ""
+    charset: Annotated[str, Field(max_length=200)] = ""
+    length: Annotated[int, Field(ge=1, le=100)] = 8
+    prefix: Word = ""
+    postfix: Word = ""
+    value: Any = None
+    balance: Any = None
+    expires_at: Annotated[AwareDatetime | None, Strict(strict=False)] = None
+    valid_s: Annotated[int | None, Field(ge=1, le=CENTURY_S)] = None
+    is_once: bool = True
+    expected: Annotated[int, Field(ge=0, le=10**12)] = 0
+
+
+class CodesBody(Body):
+    codes: list[str] = Field(min_length=1, max_length=100_000)
+
+
+class RunBody(Body):
+    """A run by hand; the same `key` never runs twice."""
+
+    key: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+
+
+class ReplayBody(Body):
+    """Which deliveries to send again, and how."""
+
+    status: Literal["dead", "sent"] = "dead"
+    connection: Key | None = None
+    operation: Literal["profiles", "events", "messages", "audience", "consent", "erase"] | None = None
+    source_id: Key | None = None
+    distribution: Key | None = None
+    reason: Word | None = None
+    per_s: Annotated[float | None, Field(ge=0.001, le=100_000, allow_inf_nan=False)] = None
+    quiet: bool = False
+    force: bool = False
+    dry_run: bool = False

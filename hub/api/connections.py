@@ -1,0 +1,115 @@
+"""/hub/v1/sources and /hub/v1/destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify
+from sqlalchemy import Connection as Database
+
+from hub.api.bodies import ConnectionBody, PauseBody, SettingsBody
+from hub.api.body import expect_query, read_body
+from hub.api.errors import not_found
+from hub.api.services import services
+from hub.core import clock
+from hub.core.database import read, write
+from hub.registry import store
+from hub.registry.values import Connection
+from hub.runtime.connections import (
+    add_destination,
+    add_source,
+    change_settings,
+    describe,
+    pause,
+    remove,
+    resume,
+    reveal_once,
+)
+
+connections = Blueprint("connections", __name__, url_prefix="/hub/v1")
+ROLES = {"sources": "source", "destinations": "destination"}
+
+
+@connections.get("/<any(sources, destinations):kind>")
+def list_(kind: str) -> Response:
+    """All of them, in the order they were made."""
+    expect_query()
+    hub = services().hub
+    with read(hub.engine) as database:
+        found = store.every(database, hub.vault, ROLES[kind])
+    return jsonify([describe(hub, connection) for connection in found])
+
+
+@connections.post("/<any(sources, destinations):kind>")
+def add(kind: str) -> tuple[Response, int]:
+    """{connector, name, settings}: a source answers with its webhook URL and secrets, shown only now."""
+    body, hub = read_body(ConnectionBody), services().hub
+    make = add_source if kind == "sources" else add_destination
+    with write(hub.engine) as database:
+        added = make(hub, database, clock.now(), body.connector, body.name, _texts(body.settings), g.actor)
+    shown = reveal_once(hub, added) if kind == "sources" else describe(hub, added)
+    return jsonify(shown), 201
+
+
+@connections.get("/<any(sources, destinations):kind>/<which>")
+def show(kind: str, which: str) -> Response:
+    """One, by name or id."""
+    expect_query()
+    hub = services().hub
+    with read(hub.engine) as database:
+        return jsonify(describe(hub, _existing(database, kind, which)))
+
+
+@connections.patch("/<any(sources, destinations):kind>/<which>")
+def change(kind: str, which: str) -> Response:
+    """{settings}: change some; an empty text takes one away. The answer shows no secret."""
+    body, hub = read_body(SettingsBody), services().hub
+    with write(hub.engine) as database:
+        found = _existing(database, kind, which)
+        changed = change_settings(hub, database, clock.now(), found, _texts(body.settings), g.actor)
+    return jsonify(describe(hub, changed))
+
+
+@connections.post("/<any(sources, destinations):kind>/<which>/pause")
+def stop(kind: str, which: str) -> Response:
+    """Pause one; the body may hold a `reason`."""
+    body, hub = read_body(PauseBody), services().hub
+    with write(hub.engine) as database:
+        found = _existing(database, kind, which)
+        pause(database, clock.now(), found, body.reason, g.actor)
+        return jsonify(describe(hub, store.get(database, hub.vault, found.id)))
+
+
+@connections.post("/<any(sources, destinations):kind>/<which>/resume")
+def go_on(kind: str, which: str) -> Response:
+    """Take up a paused one, and its paused routes, again."""
+    hub = services().hub
+    with write(hub.engine) as database:
+        found = _existing(database, kind, which)
+        resume(database, clock.now(), found, g.actor)
+        return jsonify(describe(hub, store.get(database, hub.vault, found.id)))
+
+
+@connections.delete("/<any(sources, destinations):kind>/<which>")
+def take_away(kind: str, which: str) -> Response:
+    """Remove one; what it did stays in the ledger, what waits for it is skipped."""
+    with write(services().engine) as database:
+        skipped = remove(database, clock.now(), _existing(database, kind, which), g.actor)
+    return jsonify(removed=True, deliveries_skipped=skipped)
+
+
+def _existing(database: Database, kind: str, which: str) -> Connection:
+    found = store.find(database, services().hub.vault, ROLES[kind], which)
+    if found is None:
+        raise not_found(ROLES[kind], which)
+    return found
+
+
+def _texts(given: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as they are stored: numbers and booleans as their text; null is as if it were not there."""
+    return {name: _text(value) for name, value in given.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,121 @@
+"""The webhook doors: every method at `/in/<source key>` and below.
+
+A WSGI callable in front of the Flask application, since this is the hot path: routing, request and response objects of
+Flask cost more than verifying and storing a message (benchmarks/accept.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from hub.core import clock
+from hub.core.logging import logger
+from hub.inbox.accept import Door, HttpRequest, error_reply, too_large
+from hub.sdk.errors import PayloadInvalid
+from hub.sdk.json import dumps
+from hub.sdk.values import EMPTY, Reply
+
+PREFIX = "/in/"
+DRAIN_BYTES = 16_777_216  # of a body that is too large, so much is read before the answer
+DRAIN_PART = 65_536
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+log = logger("api")
+
+
+class Headers(Mapping[str, str]):
+    """The request's headers by lower-case name, looked up where the server put them instead of copied."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        found: str = self._environ[_UNPREFIXED.get(name) or "HTTP_" + name.replace("-", "_").upper()]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name, key in _UNPREFIXED.items() if self._environ.get(key))
+        yield from (key[5:].replace("_", "-").lower() for key in self._environ if key.startswith("HTTP_"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def mount(application: Application, door: Door) -> Application:
+    """The application with the doors in front: `app.wsgi_app = mount(app.wsgi_app, door)`."""
+
+    def with_doors(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if not path.startswith(PREFIX):
+            return application(environ, start_response)
+        return _send(_answer(door, environ, path), environ["REQUEST_METHOD"], start_response)
+
+    return with_doors
+
+
+def _answer(door: Door, environ: Environ, path: str) -> Reply:
+    key, slash, rest = path[len(PREFIX) :].partition("/")
+    try:
+        return door.answer(key, _request(environ, slash + rest), clock.now())
+    except Exception:  # the last resort: whatever failed, the sender must keep the message and send it again
+        log.exception("a webhook could not be answered")
+        reply = error_reply(503, "busy", "The hub cannot take messages at this moment; send it again later.")
+        return Reply(reply.status, reply.json, {"Retry-After": "5"})
+
+
+def _request(environ: Environ, path: str) -> HttpRequest:
+    return HttpRequest(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        query=_query(environ.get("QUERY_STRING", "")),
+        headers=Headers(environ),
+        remote_addr=environ.get("REMOTE_ADDR", ""),
+        body=lambda limit: _body(environ, limit),
+    )
+
+
+def _query(text: str) -> Mapping[str, str]:
+    if not text:
+        return EMPTY
+    return dict(parse_qsl(text, keep_blank_values=True))
+
+
+def _body(environ: Environ, limit: int) -> bytes:
+    """The body as sent. Of one that is too large the rest is read away, up to a bound: many clients read the answer
+    only after they have sent everything."""
+    stream = environ["wsgi.input"]
+    declared = environ.get("CONTENT_LENGTH") or ""
+    length = int(declared) if declared.isdigit() else None
+    if length == 0 or (length is None and not environ.get("wsgi.input_terminated")):
+        return b""
+    if length is None or length <= limit:
+        body: bytes = stream.read(limit + 1 if length is None else length)
+        if length is not None and len(body) < length:
+            raise PayloadInvalid("The body ended before its Content-Length; nothing of it was kept.")
+        if len(body) <= limit:
+            return body
+        length = len(body)
+    drained = 0
+    while drained < DRAIN_BYTES and (part := stream.read(DRAIN_PART)):
+        drained += len(part)
+    raise too_large(length, limit)
+
+
+def _send(reply: Reply, method: str, start_response: StartResponse) -> list[bytes]:
+    headers = [(name, str(value)) for name, value in reply.headers.items()]
+    body = b"" if reply.json is None or method == "HEAD" else dumps(reply.json)
+    if body:
+        headers.append(("Content-Type", "application/json"))
+    headers.append(("Content-Length", str(len(body))))
+    start_response(_LINES.get(reply.status, f"{reply.status} "), headers)
+    return [body]

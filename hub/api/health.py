@@ -1,0 +1,110 @@
+"""/healthz, /readyz and /metrics: for load balancers, alarms and the person at nine in the morning."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import Blueprint, Response, jsonify
+from sqlalchemy.exc import DBAPIError
+
+from hub.api.services import services
+from hub.core import clock, metrics
+from hub.core.clock import SECOND, Micros
+from hub.core.database import read
+from hub.runtime import beat
+from hub.runtime.backlog import Backlog, backlog
+
+health = Blueprint("health", __name__)
+DISK_FREE_LEAST = 200 * 1024 * 1024  # bytes; below this the hub says it is not ready
+OLD_AFTER: Micros = 300 * SECOND
+
+
+class Look(NamedTuple):
+    """What the tables tell at this moment."""
+
+    waiting: Backlog
+    roles: Mapping[str, beat.RoleHealth]
+
+
+@health.get("/healthz")
+def healthz() -> Response:
+    """This process answers."""
+    return jsonify(status="ok")
+
+
+@health.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """The hub can do its work; if not, 503 with a sentence per trouble."""
+    troubles, figures = _disk(), _figures(None)
+    try:
+        look = _look()
+    except DBAPIError as error:
+        troubles["database"] = f"it does not answer ({type(error).__name__})"
+    else:
+        troubles |= {f"role_{role}": found.trouble for role, found in look.roles.items() if found.trouble}
+        troubles |= _ages(look.waiting)
+        figures = _figures(look)
+    status = "not ready" if troubles else "ok"
+    return jsonify(status=status, troubles=troubles, **figures), 503 if troubles else 200
+
+
+@health.get("/metrics")
+def exposition() -> Response:
+    """Prometheus text: counters of all processes, and gauges read from the tables."""
+    try:
+        look = _look()
+    except DBAPIError:
+        look = None
+    gauges = "".join(f"{line}\n" for line in _gauges(look))
+    return Response(metrics.exposition() + gauges.encode(), mimetype="text/plain; version=0.0.4")
+
+
+def _look() -> Look:
+    now = clock.now()
+    with read(services().engine) as database:
+        roles = beat.health(database, now)
+    return Look(backlog(services().engine, services().inbox, now), roles)
+
+
+def _figures(look: Look | None) -> dict[str, int | float]:
+    figures: dict[str, int | float] = {"disk_free_bytes": _disk_free()}
+    if look is not None:
+        waiting = look.waiting
+        figures |= {
+            "messages_waiting": waiting.messages,
+            "oldest_message_age_seconds": round(waiting.message_age / SECOND, 1),
+            "deliveries_waiting": waiting.deliveries,
+            "oldest_delivery_age_seconds": round(waiting.delivery_age / SECOND, 1),
+        }
+    return figures
+
+
+def _gauges(look: Look | None) -> Iterator[str]:
+    for name, value in {"database_up": int(look is not None), **_figures(look)}.items():
+        yield f"# TYPE hub_{name} gauge\nhub_{name} {value}"
+    if look is None:
+        return
+    yield "# TYPE hub_role_processes gauge"
+    yield from (f'hub_role_processes{{role="{role}"}} {found.alive}' for role, found in look.roles.items())
+    yield "# TYPE hub_role_crashes gauge"
+    yield from (f'hub_role_crashes{{role="{role}"}} {found.crashes}' for role, found in look.roles.items())
+
+
+def _ages(waiting: Backlog) -> dict[str, str]:
+    if waiting.message_age <= OLD_AFTER:
+        return {}
+    return {"inbox": f"the oldest waiting message is {waiting.message_age // SECOND} s old; is the apply role running?"}
+
+
+def _disk() -> dict[str, str]:
+    free = _disk_free()
+    return {} if free >= DISK_FREE_LEAST else {"disk": f"only {free // 1024 // 1024} MiB are free in HUB_DATA_DIR"}
+
+
+def _disk_free() -> int:
+    """Bytes free where the data directory is, or will be."""
+    folder: Path = services().hub.settings.data_dir.absolute()
+    return shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists())).free

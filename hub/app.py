@@ -1,0 +1,62 @@
+"""The web application: what granian serves, built from the environment."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+from flask import Flask
+
+from hub.api import access, errors, paths
+from hub.api.services import EXTENSION, Services
+from hub.core import logging, metrics
+from hub.core.settings import Settings
+from hub.inbox.sql import open_inbox
+from hub.runtime.installation import Installation
+from hub.runtime.lifeline import watch_parent
+from hub.runtime.live import LiveConnections
+
+
+def create() -> Any:
+    """The WSGI application of one web worker process."""
+    settings = Settings()
+    logging.configure(settings, "web")
+    metrics.prepare(settings)
+    watch_parent()
+    hub = Installation(settings)
+    inbox = open_inbox(settings, hub.engine)
+    atexit.register(inbox.close)
+    _keep_beating(hub)
+    return build(Services(hub, inbox, LiveConnections(hub)))
+
+
+def build(services: Services) -> Flask:
+    """The Flask app over opened services; tests build it over their own."""
+    from hub.api.connections import connections
+    from hub.api.doors import mount
+    from hub.api.health import health
+    from hub.api.instructions import instructions
+    from hub.api.ledger import ledger
+    from hub.api.mappings import mappings
+    from hub.api.syncs import syncs
+    from hub.inbox.accept import Door
+
+    app = Flask("hub.app", static_folder=None)
+    app.extensions[EXTENSION] = services
+    app.config["MAX_CONTENT_LENGTH"] = services.hub.settings.inflated_limit
+    errors.install(app)
+    paths.install(app)
+    access.install(app)
+    for blueprint in (health, connections, instructions, ledger, mappings, syncs):
+        app.register_blueprint(blueprint)
+    door = Door(services.inbox, services.source, services.hub.settings)
+    app.wsgi_app = mount(app.wsgi_app, door)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
+    return app
+
+
+def _keep_beating(hub: Installation) -> None:
+    from hub.runtime.beat import beating
+
+    alive = beating(hub.engine, "web")
+    alive.__enter__()
+    atexit.register(alive.__exit__, None, None, None)
