@@ -1,0 +1,237 @@
+"""Commands for sources and destinations."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy import Connection as Database
+
+from hub.cli.support import (
+    ACTOR,
+    as_json,
+    confirm_or_exit,
+    json_or_text,
+    open_hub,
+    parse_pairs,
+    print_fields,
+    print_json,
+    print_rows,
+    settings_option,
+)
+from hub.core import clock
+from hub.core.database import read, write
+from hub.registry.values import Connection
+from hub.runtime.installation import Installation
+from hub.sdk.errors import ConfigurationError
+
+NAME = click.argument("name")
+
+
+@click.group()
+def sources() -> None:
+    """The CDPs that send webhooks to this hub."""
+
+
+@click.group()
+def destinations() -> None:
+    """The platforms this hub sends to."""
+
+
+@sources.command("add")
+@click.argument("connector")
+@click.option("--name", required=True, help="Your name for it.")
+@settings_option
+@as_json
+def add_source(connector: str, name: str, pairs: tuple[str, ...], json_: bool) -> None:
+    """Add a source; prints its webhook URL and its secrets, which are shown only now."""
+    from hub.runtime import connections
+
+    hub = open_hub()
+    with write(hub.engine) as database:
+        added = connections.add_source(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR)
+    print_fields(connections.reveal_once(hub, added), json_=json_)
+
+
+@destinations.command("add")
+@click.argument("connector")
+@click.option("--name", required=True, help="Your name for it.")
+@settings_option
+@as_json
+def add_destination(connector: str, name: str, pairs: tuple[str, ...], json_: bool) -> None:
+    """Add a destination. `--set hosts.<name>=URL` sends to a sandbox instead of the vendor."""
+    from hub.runtime import connections
+
+    hub = open_hub()
+    with write(hub.engine) as database:
+        added = connections.add_destination(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR)
+    print_fields(connections.describe(hub, added), json_=json_)
+
+
+def _shared(group: click.Group, role: str) -> None:
+    """The commands that sources and destinations have in common."""
+
+    @group.command("list")
+    @as_json
+    def list_(json_: bool) -> None:
+        """List them."""
+        from hub.registry import store
+        from hub.runtime.connections import describe
+
+        hub = open_hub()
+        with read(hub.engine) as database:
+            rows = [describe(hub, each) for each in store.every(database, hub.vault, role)]
+        last = "webhook_url" if role == "source" else "paused_reason"
+        print_rows(rows, ["id", "name", "connector", "status", last], json_=json_)
+
+    @group.command()
+    @NAME
+    @as_json
+    def show(name: str, json_: bool) -> None:
+        """Show one, by name or id; secrets only by name."""
+        from hub.runtime.connections import describe
+        from hub.runtime.syncing import syncs_json
+
+        hub = open_hub()
+        with read(hub.engine) as database:
+            connection = _existing(hub, database, role, name)
+            shown = describe(hub, connection)
+            if role == "destination":
+                shown["syncs"] = syncs_json(database, connection)
+        print_fields(shown, json_=json_)
+
+    @group.command("set")
+    @NAME
+    @settings_option
+    @as_json
+    def set_(name: str, pairs: tuple[str, ...], json_: bool) -> None:
+        """Change settings; `KEY=` takes one away. A rotated secret's predecessor is kept where the connector allows."""
+        from hub.runtime.connections import change_settings, describe
+
+        if not pairs:
+            raise ConfigurationError("Say what to change: --set KEY=VALUE, or --set KEY= to take a setting away.")
+        hub = open_hub()
+        with write(hub.engine) as database:
+            found = _existing(hub, database, role, name)
+            changed = change_settings(hub, database, clock.now(), found, parse_pairs(pairs), ACTOR)
+        print_fields(describe(hub, changed), json_=json_)
+
+    @group.command()
+    @NAME
+    @click.option("--reason", default="", help="Shown wherever the connection is shown.")
+    @as_json
+    def pause(name: str, reason: str, json_: bool) -> None:
+        """Pause one: senders to a source are told to retry (503), deliveries to a destination wait."""
+        from hub.runtime import connections
+
+        hub = open_hub()
+        with write(hub.engine) as database:
+            found = _existing(hub, database, role, name)
+            connections.pause(database, clock.now(), found, reason, ACTOR)
+        _show(hub, found.id, json_=json_)
+
+    @group.command()
+    @NAME
+    @as_json
+    def resume(name: str, json_: bool) -> None:
+        """Take up a paused one, and its paused routes, again."""
+        from hub.runtime import connections
+
+        hub = open_hub()
+        with write(hub.engine) as database:
+            found = _existing(hub, database, role, name)
+            connections.resume(database, clock.now(), found, ACTOR)
+        _show(hub, found.id, json_=json_)
+
+    @group.command()
+    @NAME
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @as_json
+    def remove(name: str, yes: bool, json_: bool) -> None:
+        """Remove one. What it sent or received stays in the ledger; what waits for it is skipped."""
+        from hub.runtime import connections
+
+        confirm_or_exit(f"Remove the {role} {name!r}? Its secrets are gone for good.", yes=yes)
+        hub = open_hub()
+        with write(hub.engine) as database:
+            skipped = connections.remove(database, clock.now(), _existing(hub, database, role, name), ACTOR)
+        print_fields({"removed": name, "deliveries_skipped": skipped}, json_=json_)
+
+
+_shared(sources, "source")
+_shared(destinations, "destination")
+
+
+@destinations.command()
+@NAME
+@as_json
+def check(name: str, json_: bool) -> None:
+    """Ask the vendor whether the credentials are good, with its harmless call."""
+    from hub.outbox.checks import check_destination
+
+    hub = open_hub()
+    with read(hub.engine) as database:
+        connection = _existing(hub, database, "destination", name)
+    found = hub.connectors.get(connection.connector)
+    if found is None or found.destination_class is None:
+        raise ConfigurationError(f"The connector {connection.connector!r} cannot be used here; see `hub doctor`.")
+    findings = check_destination(found.destination_class, connection, hub.settings)
+    if json_:
+        print_json([{"level": finding.level, "text": finding.text} for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level}: {finding.text}")
+    if any(finding.level == "error" for finding in findings):
+        raise SystemExit(1)
+
+
+@destinations.command()
+@NAME
+@click.argument("operation", type=click.Choice(["profiles", "events"]))
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the operation; may be repeated.")
+@click.option(
+    "--event", "events", multiple=True, metavar="KEY", help="Only this event, by key or name; may be repeated."
+)
+@as_json
+def sync(name: str, operation: str, pairs: tuple[str, ...], events: tuple[str, ...], json_: bool) -> None:
+    """Keep one in step from now on: with each profile that changes, or with each event that comes."""
+    from hub.runtime.syncing import add_sync, sync_json
+
+    hub = open_hub()
+    options = {key: json_or_text(value) for key, value in parse_pairs(pairs).items()}
+    with write(hub.engine) as database:
+        connection = _existing(hub, database, "destination", name)
+        added = add_sync(hub, database, clock.now(), connection, operation, ACTOR, options=options, events=list(events))
+    print_fields(sync_json(added), json_=json_)
+
+
+@destinations.command()
+@NAME
+@click.argument("operation", type=click.Choice(["profiles", "events"]))
+def unsync(name: str, operation: str) -> None:
+    """Stop keeping one in step. What waits already is still sent."""
+    from hub.runtime.syncing import remove_sync
+
+    hub = open_hub()
+    with write(hub.engine) as database:
+        connection = _existing(hub, database, "destination", name)
+        is_gone = remove_sync(database, clock.now(), connection, operation, ACTOR)
+    if not is_gone:
+        raise ConfigurationError(f"{connection.name!r} has no sync of {operation}.")
+    click.echo(f"{connection.name}: {operation} are no longer synced.")
+
+
+def _existing(hub: Installation, database: Database, role: str, name: str) -> Connection:
+    from hub.registry import store
+
+    connection = store.find(database, hub.vault, role, name)
+    if connection is None:
+        raise ConfigurationError(f"There is no {role} {name!r}; `hub {role}s list` shows those there are.")
+    return connection
+
+
+def _show(hub: Installation, connection_id: str, *, json_: bool) -> None:
+    from hub.registry import store
+    from hub.runtime.connections import describe
+
+    with read(hub.engine) as database:
+        connection = store.get(database, hub.vault, connection_id)
+    print_fields(describe(hub, connection), json_=json_)

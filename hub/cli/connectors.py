@@ -1,0 +1,89 @@
+"""Commands for connectors: list, scaffold, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hub.cli.support import as_json, print_json, print_rows
+from hub.core.settings import Settings
+from hub.registry.discovery import Found, discover
+from hub.sdk.errors import ConfigurationError
+
+
+@click.group()
+def connectors() -> None:
+    """The code that speaks to vendors."""
+
+
+@connectors.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """List every connector found: bundled, in HUB_CONNECTORS_PATH, installed as packages."""
+    rows = [_row(found) for found in discover(Settings().connectors_path).values()]
+    print_rows(rows, ["name", "title", "source", "operations", "origin", "error"], json_=json_)
+
+
+@connectors.command()
+@click.argument("name")
+@click.option("--source", "kind", flag_value="source", help="A source instead of a destination.")
+@click.option("--destination", "kind", flag_value="destination", default=True, help="A destination (the default).")
+@click.option("--into", type=click.Path(path_type=Path), default=".", help="Folder to write into. Default: this one.")
+def new(name: str, kind: str, into: Path) -> None:
+    """Write the folder of a new connector whose contract suite passes, for you to change bit by bit."""
+    from hub.registry.scaffold import scaffold
+
+    parent = into.resolve()
+    written = scaffold(name, parent, "source" if kind == "source" else "destination", set(discover(str(parent))))
+    for path in written:
+        click.echo(path)
+    click.echo(f"\nNext: export HUB_CONNECTORS_PATH={parent} && hub connectors check {name}")
+
+
+@connectors.command()
+@click.argument("name")
+@as_json
+def check(name: str, json_: bool) -> None:
+    """Run the contract suite on a connector, by name or by its folder's path; exit code 1 if a check fails."""
+    from hub.check import run
+
+    found = _found(name)
+    if found.error:
+        raise ConfigurationError(f"The connector {name!r} cannot be loaded: {found.error}")
+    verdicts = list(run(found))
+    failed = [each for each in verdicts if each.problem]
+    if json_:
+        print_json(
+            [{"check": v.check.name, "sentence": v.check.sentence, "problem": v.problem or None} for v in verdicts]
+        )
+    else:
+        for each in verdicts:
+            mark = click.style("✗", fg="red") if each.problem else click.style("✓", fg="green")
+            click.echo(f"{mark} {each.check.name:<32} {each.problem or each.check.sentence}")
+        click.echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} checks hold.")
+    if failed:
+        raise SystemExit(1)
+
+
+def _found(name: str) -> Found:
+    folder = Path(name)
+    if folder.is_dir():
+        every, name = discover(str(folder.resolve().parent)), folder.resolve().name
+    else:
+        every = discover(Settings().connectors_path)
+    if name not in every:
+        raise ConfigurationError(f"There is no connector {name!r}; there are {', '.join(sorted(every))}.")
+    return every[name]
+
+
+def _row(found: Found) -> dict[str, str | None]:
+    destination = found.destination_class
+    return {
+        "name": found.name,
+        "title": found.title,
+        "source": "yes" if found.source_class else "no",
+        "operations": ", ".join(destination.Options) if destination else "",
+        "origin": found.origin,
+        "error": found.error or None,
+    }

@@ -1,0 +1,276 @@
+"""The demo: a hub on SQLite, the sandbox, real webhooks, a scheduled distribution; every step shown and verified.
+
+It knows no vendor. Whatever destination brings a simulator is connected, and whatever source brings a `demo.yaml`
+(messages, and the profiles they must become) is played.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import requests
+import yaml
+
+from hub.core.settings import Settings
+from hub.registry.discovery import Found, discover, example_settings
+from hub.runtime.installation import Installation
+from hub.sdk.kit.simulator import Simulator
+from hub.sdk.values import Operation
+
+T = TypeVar("T")
+PATIENCE_S = 60.0
+LOG_SHOWN = 4_000  # characters of the hub's log, where a step fails
+CAMPAIGN = {"name": "welcome", "pattern": "HELLO-######"}
+
+
+class DemoFailed(Exception):
+    """A step of the demo did not come out as promised."""
+
+
+def play(*, is_once: bool) -> int:
+    """Exit code 0 if every step came out as promised."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        try:
+            demo = stack.enter_context(_running())
+            vendors = demo.connect_destinations(stack)
+            people = demo.send_webhooks()
+            demo.expect_profiles(people)
+            demo.distribute(vendors, people)
+            demo.expect_codes(vendors, people)
+            demo.expect_balance()
+        except DemoFailed as failure:
+            click.secho(f"✗ {failure}", fg="red")
+            return 1
+        click.secho(f"✓ every step verified in {time.monotonic() - began:.1f} s", fg="green")
+        if is_once:
+            return 0
+        demo.invite(vendors)
+        _wait_for_interrupt()
+        return 0
+
+
+@contextmanager
+def _running() -> Iterator[Demo]:
+    """A hub of its own, in a folder and on a port of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="switchboard-demo-"))
+    settings = Settings(
+        data_dir=folder, database_url="", host="127.0.0.1", port=_free_port(), public_url="", allow_private_hosts=True
+    )
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("HUB_")},
+        "HUB_DATA_DIR": str(folder),
+        "HUB_PORT": str(settings.port),
+        "HUB_ALLOW_PRIVATE_HOSTS": "1",
+    }
+    with (folder / "hub.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "hub", "serve"], env=environment, stderr=log, stdout=log)
+    try:
+        demo = Demo(Installation(settings))
+        demo.wait_until_ready()
+        yield demo
+    except DemoFailed:
+        click.echo((folder / "hub.log").read_text()[-LOG_SHOWN:])
+        raise
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Demo:
+    """The steps, in the order of the story."""
+
+    def __init__(self, hub: Installation) -> None:
+        self.hub, self.origin = hub, hub.settings.origin
+        self.http = requests.Session()
+        self.found = discover()
+
+    def wait_until_ready(self) -> None:
+        from hub.core import clock
+        from hub.core.database import write
+        from hub.registry import store
+
+        _until(self._is_ready, "the hub did not become ready")
+        with write(self.hub.engine) as database:
+            _, self.key = store.add_key(database, self.hub.vault, "demo", clock.now())
+        self.http.headers["Authorization"] = f"Bearer {self.key}"
+        _done(f"the hub runs at {self.origin} on SQLite")
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.http.get(f"{self.origin}/readyz", timeout=2).ok
+        except requests.ConnectionError:
+            return False
+
+    def connect_destinations(self, stack: ExitStack) -> dict[str, Simulator]:
+        """Serve and connect the simulator of every destination."""
+        vendors = {}
+        for found in self.found.values():
+            simulator_class = found.subject().simulator_class
+            if simulator_class is None:
+                continue
+            simulator = simulator_class()
+            url = stack.enter_context(simulator.serving())
+            hosts = {f"hosts.{name}": base for name, base in simulator.base_urls().items()}
+            settings = {**simulator.example_settings(), **hosts}
+            self._post("destinations", {"connector": found.name, "name": found.name, "settings": settings})
+            vendors[found.name] = simulator
+            _done(f"destination {found.title} is connected to its simulator at {url}")
+        return vendors
+
+    def send_webhooks(self) -> dict[str, Any]:
+        """Add every source that brings a demo, and send its messages; the profiles they must become, by source_id."""
+        people: dict[str, Any] = {}
+        for found in self.found.values():
+            script = found.folder / "demo.yaml"
+            if found.source_class is None or not script.is_file():
+                continue
+            plan = yaml.safe_load(script.read_text())
+            source = self._post("sources", {"connector": found.name, "name": found.name})
+            self._send(found, source, plan["messages"])
+            people.update(plan["profiles"])
+        return people
+
+    def _send(self, found: Found, source: Mapping[str, Any], messages: list[Any]) -> None:
+        sender_class = found.subject().sender_class
+        assert sender_class is not None, "a source with a demo brings its simulator"
+        for message in messages:
+            request = sender_class().webhook([message], source["secret"], datetime.now(UTC))
+            answer = requests.request(
+                request.method,
+                source["webhook_url"] + request.path,
+                params=request.query,
+                headers=request.headers,
+                data=request.raw_body,
+                timeout=10,
+            )
+            if not answer.ok:
+                raise DemoFailed(f"a webhook of {found.title} was answered {answer.status_code}: {answer.text}")
+        _done(f"{len(messages)} signed webhooks of {found.title} were accepted at {source['webhook_url']}")
+
+    def expect_profiles(self, people: Mapping[str, Any]) -> None:
+        for source_id, wanted in people.items():
+            _until(lambda: _holds(self._profile(source_id), wanted), f"profile {source_id} is not as expected")  # noqa: B023
+        _done(f"{len(people)} profiles are as their messages say: {', '.join(people)}")
+
+    def _profile(self, source_id: str) -> Any:
+        answer = self.http.get(f"{self.origin}/hub/v1/profiles/{source_id}", timeout=10)
+        return answer.json() if answer.ok else {}
+
+    def distribute(self, vendors: Mapping[str, Simulator], people: Mapping[str, Any]) -> None:
+        """A campaign, and a distribution scheduled two seconds from now that sends each person a code everywhere."""
+        self._post("campaigns", CAMPAIGN)
+        targets = []
+        for name in vendors:
+            destination = self.found[name].destination_class
+            assert destination is not None
+            options = example_settings(destination.Options[Operation.MESSAGES])
+            targets.append({"connection": name, "operation": "messages", "options": options})
+        at = datetime.now(UTC) + timedelta(seconds=2)
+        plan = {
+            "name": "welcome",
+            "campaign": CAMPAIGN["name"],
+            "audience": {"source_ids": list(people)},
+            "trigger": {"kind": "at", "at": at.isoformat()},
+            "targets": targets,
+        }
+        self._post("distributions", plan)
+        _done(f"the distribution 'welcome' is scheduled for {at:%H:%M:%S} UTC")
+
+    def expect_codes(self, vendors: Mapping[str, Simulator], people: Mapping[str, Any]) -> None:
+        """One code per person, the same one at every vendor."""
+        wanted = len(people) * len(vendors)
+        deliveries = _until(lambda: self._sent(wanted), f"not all of the {wanted} deliveries were sent")
+        codes = {person: {row["code"] for row in deliveries if row["source_id"] == person} for person in people}
+        owned = [next(iter(each)) for each in codes.values() if len(each) == 1]
+        if len(owned) != len(people) or len(set(owned)) != len(people):
+            raise DemoFailed(f"codes are not one per person: {codes}")
+        for name, simulator in vendors.items():
+            bodies = [call.body.decode("utf-8", "replace") for call in simulator.calls()]
+            for code in owned:
+                if not any(code in body for body in bodies):
+                    raise DemoFailed(f"{name} never received the code {code}")
+        _done(f"{len(owned)} codes were published, one per person, and arrived at {', '.join(vendors)}")
+        self._show_log()
+
+    def _sent(self, wanted: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._get("deliveries", status="sent", operation="messages")["deliveries"]
+        return rows if len(rows) == wanted else []
+
+    def _show_log(self) -> None:
+        click.echo("\nThe sync log:")
+        for run in reversed(self._get("sync-runs", limit="20")["sync_runs"]):
+            counts = ", ".join(f"{count} {term}" for term, count in run["counts"].items() if count)
+            click.echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {counts}")
+        click.echo("")
+
+    def expect_balance(self) -> None:
+        ledger = self._get("ledger")
+        if not ledger["balanced"]:
+            raise DemoFailed(f"the ledger does not balance: {ledger}")
+        _done(f"the books balance: {ledger['accepted']} messages accepted, {ledger['applied']} applied")
+
+    def invite(self, vendors: Mapping[str, Simulator]) -> None:
+        click.echo(f"\nThe hub goes on at {self.origin} (API key {self.key}). Try:")
+        click.echo(f"  curl -H 'Authorization: Bearer {self.key}' {self.origin}/hub/v1/deliveries")
+        for name, simulator in vendors.items():
+            click.echo(f"  curl {simulator.url}/_sim/state    # what {name} holds")
+        click.echo("Ctrl-C stops everything.")
+
+    def _get(self, what: str, **query: str) -> Any:
+        answer = self.http.get(f"{self.origin}/hub/v1/{what}", params=query, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _post(self, what: str, body: Mapping[str, Any]) -> Any:
+        answer = self.http.post(f"{self.origin}/hub/v1/{what}", json=body, timeout=10)
+        if not answer.ok:
+            raise DemoFailed(f"adding to {what} was answered {answer.status_code}: {answer.text}")
+        return answer.json()
+
+
+def _holds(profile: Any, wanted: Any) -> bool:
+    """Whether everything wanted stands in the profile; it may hold more."""
+    if isinstance(wanted, dict):
+        return isinstance(profile, dict) and all(_holds(profile.get(key), each) for key, each in wanted.items())
+    return bool(profile == wanted)
+
+
+def _until(look: Callable[[], T], complaint: str) -> T:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise DemoFailed(complaint)
+        time.sleep(0.05)
+    return found
+
+
+def _done(text: str) -> None:
+    click.echo(f"{click.style('✓', fg='green')} {text}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo("Stopped.")

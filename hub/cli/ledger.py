@@ -1,0 +1,60 @@
+"""Commands for the books."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from hub.cli.support import as_json, open_hub, print_json, print_rows
+from hub.core import clock
+from hub.core.clock import DAY, iso
+
+
+@click.group()
+def ledger() -> None:
+    """Do the books balance?"""
+
+
+@ledger.command()
+@as_json
+def check(json_: bool) -> None:
+    """Recompute the three equations from the tables; exit code 1 on a difference. Exact while the hub runs."""
+    from hub.inbox.sql import open_inbox
+    from hub.runtime import equations
+
+    hub = open_hub()
+    inbox = open_inbox(hub.settings, hub.engine)
+    try:
+        books = equations.check(hub.engine, inbox)
+    finally:
+        inbox.close()
+    if json_:
+        print_json(books.as_json())
+    else:
+        for left, right in equations.EQUATIONS.values():
+            terms = " + ".join(f"{books.terms[term]} {term.replace('_', ' ')}" for term in right)
+            click.echo(f"{books.terms[left]} {left} = {terms}")
+        for term, reasons in books.reasons.items():
+            for reason, count in reasons.items():
+                click.echo(f"  {term}: {count} {reason}")
+        click.echo("The books balance." if books.is_balanced else "\n".join(books.sentences()))
+    if not books.is_balanced:
+        raise SystemExit(1)
+
+
+@ledger.command()
+@click.option("--days", type=click.IntRange(1, 3_650), default=1, show_default=True)
+@as_json
+def refusals(days: int, json_: bool) -> None:
+    """Requests that were refused, counted by source, reason and minute; nothing else of them is kept."""
+    from hub.inbox.sql import open_inbox
+
+    hub = open_hub()
+    inbox = open_inbox(hub.settings, hub.engine)
+    try:
+        found = inbox.refusals(clock.now() - days * DAY)
+    finally:
+        inbox.close()
+    rows = [{**asdict(row), "minute": iso(row.minute)} for row in found]
+    print_rows(rows, ["minute", "connection_id", "reason", "count"], json_=json_)

@@ -1,0 +1,75 @@
+"""Commands for mapping files."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+import click
+
+from hub.cli.preview import FILE, messages
+from hub.cli.support import as_json, open_hub, parse_pairs, print_json, print_rows
+from hub.core.database import read
+from hub.core.settings import Settings
+from hub.runtime.installation import Installation
+
+
+@click.group()
+def mappings() -> None:
+    """The files that turn vendor names into ours and ours into vendor names."""
+
+
+@mappings.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """List every mapping with its version and the connections that follow it."""
+    from hub.runtime.mappings import listed
+
+    hub = open_hub()
+    with read(hub.engine) as database:
+        rows = listed(hub, database)
+    for row in rows if not json_ else ():
+        row["hash"] = (row["hash"] or "")[:12]
+        row["connections"] = ", ".join(each["name"] for each in row["connections"])
+    print_rows(rows, ["name", "file", "hash", "connections", "error"], json_=json_)
+
+
+@mappings.command()
+@click.argument("which", nargs=-1, metavar="[FILE|NAME]...")
+@as_json
+def check(which: tuple[str, ...], json_: bool) -> None:
+    """Check mapping files, by path or name (all, if none is given); exit code 1 and a line per problem."""
+    from hub.mapping.files import names
+    from hub.runtime.mappings import check as check_mapping
+
+    hub = Installation(Settings())
+    wanted = which or tuple(names(hub.folders))
+    problems = [problem for each in wanted for problem in check_mapping(hub, each)]
+    if json_:
+        print_json([problem._asdict() for problem in problems])
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        click.echo(f"{len(problems)} problems." if problems else f"{', '.join(wanted)}: right.")
+    if problems:
+        raise SystemExit(1)
+
+
+@mappings.command()
+@click.argument("which", metavar="FILE|NAME")
+@FILE
+@click.option(
+    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the connection; may be repeated."
+)
+def preview(which: str, file: TextIO, pairs: tuple[str, ...]) -> None:
+    """Show what a source mapping makes of messages: one JSON object a message, with the lineage of each field."""
+    from hub.mapping.check import preview as preview_change
+    from hub.mapping.files import read_file
+    from hub.runtime.mappings import path_of
+    from hub.runtime.previewing import received_at
+
+    hub = Installation(Settings())
+    document = read_file(path_of(hub, which), hub.folders).document
+    for place, message in enumerate(messages(file)):
+        at = received_at(message)
+        options = parse_pairs(pairs)
+        print_json(preview_change(document, message, message_id=f"preview-{place}", received_at=at, options=options))

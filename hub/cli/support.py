@@ -1,0 +1,109 @@
+"""What the commands share: opening the hub, reading key=value pairs, printing tables and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from hub.core.clock import Micros, from_datetime
+from hub.core.settings import Settings
+from hub.runtime.installation import Installation
+from hub.sdk.errors import ConfigurationError
+from hub.sdk.json import dumps, loads
+
+ACTOR = "cli"
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
+settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
+
+
+def open_hub() -> Installation:
+    """The installation of this environment, its tables made if this is the first command."""
+    from hub.runtime.migrate import migrate
+
+    installation = Installation(Settings())
+    migrate(installation)
+    return installation
+
+
+def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """`("a=1", "b=2")` as a dict. Raises ConfigurationError for a pair without `=`."""
+    parsed = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ConfigurationError(f"{pair!r} is no setting; write it as key=value.")
+        parsed[key.strip()] = value
+    return parsed
+
+
+def json_or_text(text: str) -> Any:
+    """A list or object where it reads as JSON of one; else the text, which options take as number or boolean too."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, list | dict) else text
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line."""
+    click.echo(dumps(value).decode())
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json_: bool) -> None:
+    """Rows as a JSON array, or as a table of the named columns."""
+    if json_:
+        print_json(list(rows))
+        return
+    if not rows:
+        click.echo("None yet.")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(row.get(column)) for column in columns])
+    Console(width=None).print(table)
+
+
+def print_fields(fields: Mapping[str, Any], *, json_: bool) -> None:
+    """One thing: a JSON object, or a line per field."""
+    if json_:
+        print_json(dict(fields))
+        return
+    width = max(map(len, fields), default=0)
+    for key, value in fields.items():
+        click.echo(f"{key.replace('_', ' '):<{width}}  {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, (dict, list)):
+        return dumps(value).decode() if value else "-"
+    return str(value)
+
+
+def parse_time(option: str, text: str) -> Micros:
+    """An option's ISO 8601 time; without an offset it is UTC. Raises ConfigurationError."""
+    from datetime import UTC, datetime
+
+    try:
+        at = datetime.fromisoformat(text)
+        return from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(
+            f"{option} {text!r} is no time; write it as 2026-12-01T09:00 or with +01:00."
+        ) from error
+
+
+def confirm_or_exit(question: str, *, yes: bool, ask: Callable[..., bool] = click.confirm) -> None:
+    """Ask before something that cannot be taken back, unless --yes was given."""
+    if not yes and not ask(question):
+        raise click.Abort

@@ -1,0 +1,242 @@
+"""Settings, doctor, failures that are no defects, and the real program in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub.cli import MODULES
+from hub.core import clock
+from hub.core.clock import SECOND
+from hub.core.database import write
+from hub.core.ids import new_id
+from hub.runtime.beat import BEAT
+from tests.unit.cli.conftest import Shell
+from tests.unit.cli.test_things import BRAZE
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
+    url = "postgresql://hub:the-password@db.example.com/hub"
+    result = shell.run("settings", "--json", HUB_SECRET_KEY="the-secret-key", HUB_DATABASE_URL=url, HUB_PORT="9000")
+
+    rows = {row["variable"]: row for row in json.loads(result.stdout)}
+    assert rows["HUB_PORT"]["value"] == "9000"
+    assert rows["HUB_SECRET_KEY"]["value"] == "***"
+    assert rows["HUB_DATABASE_URL"]["value"] == "postgresql://***"
+    assert "the-" not in result.stdout
+    assert all(row["description"] for row in rows.values())
+    assert "HUB_DATA_DIR" in shell.text("settings")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"HUB_PORT": "many"}, "HUB_PORT is not usable"),
+        ({"HUB_SEEN_DAYS": "0"}, "HUB_SEEN_DAYS is not usable"),
+        ({"HUB_DATABASE_URL": "the-password"}, "HUB_DATABASE_URL is no database URL"),
+        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL is no database URL"),
+        ({"HUB_DATABASE_URL": "postgresql://hub:the-password@127.0.0.1:1/hub"}, "cannot be reached"),
+        ({"HUB_DATA_DIR": "/dev/null/hub"}, "/dev/null"),
+    ],
+)
+def test_a_wrong_environment_is_one_sentence_without_its_secrets(
+    shell: Shell, environment: dict[str, str], sentence: str
+) -> None:
+    told = shell.error("sources", "list", **environment)
+
+    assert sentence in told
+    assert "the-password" not in told
+
+
+def test_another_key_than_the_secrets_were_stored_with(shell: Shell) -> None:
+    shell.text("destinations", "add", "braze", "--name", "crm", *BRAZE)
+
+    assert "HUB_SECRET_KEY" in shell.error("destinations", "list", HUB_SECRET_KEY="another")
+    result = shell.run("doctor", "--json", HUB_SECRET_KEY="another")
+    assert result.exit_code == 1
+    assert any(each["level"] == "error" and "HUB_SECRET_KEY" in each["text"] for each in json.loads(result.stdout))
+
+
+def test_the_doctor_finds_a_healthy_hub_healthy(shell: Shell) -> None:
+    shell.text("destinations", "add", "braze", "--name", "crm", *BRAZE)
+
+    found = shell.json("doctor")
+    assert {each["level"] for each in found} <= {"ok", "warning"}
+    texts = " ".join(each["text"] for each in found)
+    assert "The database answers (sqlite)." in texts
+    assert "1 connections" in texts
+
+
+def test_the_doctor_finds_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
+    shell.text("destinations", "add", "braze", "--name", "crm", *BRAZE)
+    shell.text("destinations", "pause", "crm", "--reason", "401 from the vendor")
+    broken = tmp_path / "connectors" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").touch()
+    (broken / "connector.py").write_text("raise ValueError('not today')\n")
+    with write(shell.installation.engine) as database:
+        for _ in range(3):
+            at = clock.now() - 30 * SECOND
+            database.execute(BEAT.insert(), {"id": new_id(), "role": "apply", "started_at": at - SECOND, "at": at})
+
+    result = shell.run("doctor", "--json", HUB_CONNECTORS_PATH=str(tmp_path / "connectors"), HUB_KAFKA_BOOTSTRAP="k:9")
+    found = {each["text"]: each["level"] for each in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    wanted = {
+        "is paused: 401 from the vendor": "warning", "'broken' cannot be loaded": "error",
+        "role apply: it crashed 3 times": "error", "HUB_KAFKA_BOOTSTRAP": "error",
+    }  # fmt: skip
+    for text, level in wanted.items():
+        assert [found[each] for each in found if text in each] == [level], text
+    assert "error" in shell.run("doctor").stdout
+
+
+def test_the_doctor_tells_of_a_database_that_does_not_answer(shell: Shell) -> None:
+    result = shell.run("doctor", HUB_DATABASE_URL="postgresql://hub:the-password@127.0.0.1:1/hub")
+
+    assert result.exit_code == 1
+    assert "HUB_DATABASE_URL" in result.output
+    assert "the-password" not in result.output
+
+
+# ── mappings and previews ────────────────────────────────────────────────────────────────────────────────────────
+
+IDENTIFY = {"type": "identify", "messageId": "m-1", "userId": "ada", "timestamp": "2026-03-14T09:00:00Z",
+            "traits": {"email": "ada@example.com", "plan": "pro"}}  # fmt: skip
+TRACK = {**IDENTIFY, "type": "track", "messageId": "m-2", "event": "Signed Up", "properties": {"plan": "pro"}}
+
+
+def test_every_bundled_mapping_is_right(shell: Shell) -> None:
+    assert shell.json("mappings", "check") == []
+    rows = {row["name"]: row for row in shell.json("mappings", "list")}
+    assert {"segment", "braze", "klaviyo"} <= set(rows)
+    assert all(len(row["hash"]) == 64 and row["error"] is None for row in rows.values())
+    assert "segment" in shell.text("mappings", "list")
+
+
+def test_a_broken_mapping_is_told_with_its_place(shell: Shell, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(
+        "connector: segment\nwho: {source_id: userId}\nrules:\n  - {id: all, profile: {email: traits.email}}\n"
+    )
+    bad.write_text("connector: segment\nwho: {source_id: userId}\nrules:\n  - {id: all, profil: {email: x}}\n")
+
+    assert shell.json("mappings", "check", str(good)) == []
+    result = shell.run("mappings", "check", str(good), str(bad), "--json")
+    assert result.exit_code == 1
+    (problem,) = json.loads(result.stdout)
+    assert (problem["file"], problem["line"]) == (str(bad), 4)
+    assert f"{bad}:4:" in shell.run("mappings", "check", str(bad)).stdout
+
+
+def test_a_field_that_the_vendor_does_not_take_is_a_problem(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "braze.yaml").write_text(
+        "connector: braze\nmessages:\n  fields:\n    trigger_propertys: {object: {code: code.code}}\n"
+    )
+
+    result = shell.run("mappings", "check", "braze", HUB_MAPPINGS_PATH=str(tmp_path))
+    assert result.exit_code == 1
+    assert "'trigger_properties'" in result.stdout
+
+
+def test_a_mapping_preview_shows_the_change_and_where_each_value_came_from(shell: Shell) -> None:
+    both = json.dumps([IDENTIFY, TRACK])
+    first, second = map(json.loads, shell.text("mappings", "preview", "segment", given=both).splitlines())
+
+    assert (first["source_id"], first["profile"]["email"]) == ("ada", "ada@example.com")
+    assert first["lineage"]["profile.email"]["source"] == "traits.email"
+    assert second["events"][0]["key"] == "signed_up"
+
+
+@pytest.mark.parametrize("vendor", ["braze", "klaviyo"])
+def test_a_preview_prints_the_requests_a_message_would_lead_to(shell: Shell, vendor: str) -> None:
+    given = f"{json.dumps(IDENTIFY)}\n{json.dumps(TRACK)}\n"
+    arguments = ("preview", "--from", "segment", "--to", vendor, "--set", "api_key=the-api-key")
+    first = shell.text(*arguments, given=given)
+    requests = [json.loads(line) for line in first.splitlines()]
+
+    assert all(set(request) == {"method", "url", "headers", "body"} for request in requests)
+    assert "ada@example.com" in first
+    assert "Signed Up" in first
+    assert "the-api-key" not in first
+    assert "***" in first
+    assert shell.text(*arguments, given=given) == first, "the same input prints the same"
+    assert not (shell.folder / "hub.db").exists(), "a preview needs no installation"
+
+
+def test_a_preview_of_nothing_says_why(shell: Shell) -> None:
+    anonymous = json.dumps({**IDENTIFY, "userId": None})
+    result = shell.run("preview", "--from", "segment", "--to", "braze", given=anonymous)
+
+    assert result.exit_code == 1
+    assert "ignored: anonymous" in result.stderr
+    assert "is no source" in shell.error("preview", "--from", "braze", "--to", "braze", given="{}")
+    assert "no connector 'nobody'" in shell.error("preview", "--from", "segment", "--to", "nobody", given="{}")
+
+
+# ── the program ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def program(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    return subprocess.run(
+        [sys.executable, "-m", "hub", *arguments],
+        env={**kept, "HUB_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT), **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_program_makes_its_tables_and_answers(tmp_path: Path) -> None:
+    done = program(tmp_path, "sources", "add", "segment", "--name", "web", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["webhook_url"].startswith("http://127.0.0.1:8080/in/")
+    assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
+    failed = program(tmp_path, "sources", "show", "nobody")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr == "Error: There is no source 'nobody'; `hub sources list` shows those there are.\n"
+
+
+def test_the_program_survives_a_reader_that_stops_reading(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m hub settings | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        env={**os.environ, "HUB_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from hub.cli import hub;"
+        "assert CliRunner().invoke(hub, ['--version']).exit_code == 0;"
+        "print([name for name in ('sqlalchemy', 'flask', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path,
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_command_module_exists() -> None:
+    import importlib
+
+    for command, module in MODULES.items():
+        assert hasattr(importlib.import_module(f"hub.cli.{module}"), command)

@@ -1,0 +1,201 @@
+"""Commands that read what happened and do it again: log, deliveries, replay, ledger, profiles, erase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub.core import clock
+from hub.core.clock import SECOND
+from hub.core.database import read, write
+from hub.core.ids import new_id
+from hub.inbox import seen
+from hub.inbox.sql import open_inbox
+from hub.inbox.values import AcceptedRequest, SeenRow
+from hub.ledger import store as ledger
+from hub.ledger.values import Run, RunFilter
+from hub.outbox import store as outbox
+from hub.outbox.tables import DELIVERY
+from hub.outbox.values import NewDelivery
+from hub.profiles import store as profiles
+from hub.runtime.synclog import new_runs
+from hub.sdk.values import Operation, RawMessage
+from tests.rooms.profiles.people import applied, change
+from tests.unit.cli.conftest import Shell
+from tests.unit.cli.test_things import BRAZE
+
+NOW = clock.now()
+
+
+@pytest.fixture
+def busy(shell: Shell) -> Shell:
+    """Two people; ada was merged from lov, and has a message and a dead letter."""
+    crm = shell.json("destinations", "add", "braze", "--name", "crm", *BRAZE)
+    hub = shell.installation
+    with write(hub.engine) as database:
+        changes = [
+            applied(change("ada", fields={"email": "ada@example.com"}, links=[("lov", "ada")]), "m1"),
+            applied(change("bob"), "m2"),
+        ]
+        profiles.merge(database, changes, NOW, hub.vault.digest)
+        rows = [
+            SeenRow("C" * 26, "m1", "applied", "", "", NOW, NOW, "ada", 0, b"{}", "[]", None),
+            SeenRow("C" * 26, "m3", "quarantined", "missing_required", "", NOW - 1, None, "lov", 0, b"{}", "[]", None),
+        ]
+        seen.record(database, rows)
+        new = [NewDelivery(crm["id"], Operation.EVENTS, who, NOW, {}) for who in ("ada", "bob")]
+        outbox.insert(database, new, NOW)
+        database.execute(DELIVERY.update().where(DELIVERY.c.source_id == "ada").values(state="dead", reason="rejected"))
+        for place, kind in enumerate(("apply", "occasion", "request")):
+            result = "partial" if kind == "apply" else "ok"
+            ledger.record_run(database, Run(new_id((NOW // 1000) + place), kind, NOW + place, 1500, {"n": 1}, result))
+    return shell
+
+
+def test_the_log_prints_one_object_a_line_oldest_first(busy: Shell) -> None:
+    assert [row["kind"] for row in busy.lines("log")] == ["apply", "occasion", "request"]
+    assert [row["kind"] for row in busy.lines("log", "--limit", "2")] == ["occasion", "request"]
+    assert [row["kind"] for row in busy.lines("log", "--kind", "request")] == ["request"]
+    assert [row["kind"] for row in busy.lines("log", "--result", "partial")] == ["apply"]
+    assert len(busy.text("log").splitlines()) == 3
+
+
+def test_the_log_of_a_person_is_that_of_everyone_merged_with_them(busy: Shell) -> None:
+    for who in ("ada", "lov"):
+        rows = busy.lines("log", "--source-id", who)
+        assert {(row["kind"], row.get("message_id")) for row in rows} == {
+            ("message", "m1"), ("message", "m3"), ("delivery", None),
+        }  # fmt: skip
+    assert [row["kind"] for row in busy.lines("log", "--source-id", "bob")] == ["delivery"]
+    assert busy.lines("log", "--source-id", "nobody") == []
+
+
+def test_the_log_by_state(busy: Shell) -> None:
+    assert [row["reason"] for row in busy.lines("log", "--status", "quarantined")] == ["missing_required"]
+    assert [row["source_id"] for row in busy.lines("log", "--status", "dead")] == ["ada"]
+    assert busy.run("log", "--status", "no-such").exit_code == 2
+
+
+def test_following_misses_no_run_however_late_it_commits(busy: Shell) -> None:
+    hub = busy.installation
+    told: set[str] = set()
+
+    def look(now: int) -> list[str]:
+        with read(hub.engine) as database:
+            return [run.id for run in new_runs(database, RunFilter(), told, now)]
+
+    def add(at: int) -> str:
+        run = Run(new_id(at // 1000), "apply", at, 1, {})
+        with write(hub.engine) as database:
+            ledger.record_run(database, run)
+        return run.id
+
+    assert len(look(NOW)) == 3
+    late = add(NOW + 20 * SECOND)
+    assert look(NOW + 20 * SECOND) == [late]
+    early = add(NOW + 10 * SECOND)  # it began before, and commits after
+    assert look(NOW + 21 * SECOND) == [early]
+    assert look(NOW + 22 * SECOND) == []
+    assert look(NOW + 200 * SECOND) == []
+    assert not told, "what is out of reach need not be remembered"
+
+
+def test_deliveries_are_listed_shown_and_cancelled(busy: Shell) -> None:
+    rows = busy.json("deliveries", "list")
+    assert {row["source_id"]: row["status"] for row in rows} == {"ada": "dead", "bob": "waiting"}
+    assert [row["source_id"] for row in busy.json("deliveries", "list", "--status", "dead", "--connection", "crm")] == [
+        "ada"
+    ]
+    assert busy.json("deliveries", "list", "--reason", "unknown") == []
+
+    waits = next(row["id"] for row in rows if row["status"] == "waiting")
+    shown = busy.json("deliveries", "show", waits)
+    assert (shown["connection"], shown["attempt_count"], shown["attempts"]) == ("crm", 0, [])
+    assert "crm" in busy.text("deliveries", "show", waits)
+    busy.text("deliveries", "cancel", waits)
+    assert "skipped" in busy.error("deliveries", "cancel", waits)
+
+
+def test_dead_letters_are_replayed_after_a_dry_run(busy: Shell) -> None:
+    assert busy.json("replay", "deliveries", "--dry-run") == {"matching": 1}
+    assert busy.json("replay", "deliveries", "--connection", "crm") == {"matching": 1, "replayed": 1}
+    assert busy.json("replay", "deliveries") == {"matching": 0}
+    assert busy.run("replay", "deliveries", "--per-second", "0").exit_code == 2
+
+
+def test_quarantined_messages_are_counted_before_a_replay(busy: Shell) -> None:
+    assert busy.json("replay", "messages", "--dry-run") == {"matching": 1}
+    assert busy.json("replay", "messages", "--dry-run", "--reason", "other") == {"matching": 0}
+
+
+def test_the_books_are_top_level_integers_and_the_exit_code_tells_a_difference(busy: Shell) -> None:
+    hub = busy.installation
+    inbox = open_inbox(hub.settings, hub.engine)
+    inbox.append(AcceptedRequest("C" * 26, NOW, [RawMessage(b"{}", "m9")]))
+    inbox.close()
+
+    result = busy.run("ledger", "check", "--json")
+    import json
+
+    books: dict[str, Any] = json.loads(result.stdout)
+    terms = (
+        "accepted",
+        "waiting",
+        "applied",
+        "ignored",
+        "duplicate",
+        "quarantined",
+        "decided",
+        "sent",
+        "skipped",
+        "dead",
+    )
+    assert all(type(books[term]) is int for term in terms)
+    assert books["quarantined_reasons"] == {"missing_required": 1}
+    assert (books["accepted"], books["applied"], books["waiting"]) == (1, 1, 1)
+    assert books["balanced"] is False  # two rows were written past the inbox
+    assert result.exit_code == 1
+    told = busy.run("ledger", "check")
+    assert (told.exit_code, "too many" in told.stdout) == (1, True)
+
+
+def test_an_empty_hub_balances(shell: Shell) -> None:
+    assert shell.json("ledger", "check")["balanced"] is True
+    assert "The books balance." in shell.text("ledger", "check")
+    assert shell.json("ledger", "refusals") == []
+
+
+def test_profiles_are_shown_listed_and_found(busy: Shell) -> None:
+    shown = busy.json("profiles", "show", "lov")
+    assert (shown["source_id"], shown["merged"], shown["events"]) == ("ada", ["lov"], {})
+    assert shown["traits"]["email"] == "ada@example.com"
+    assert set(shown) >= {"source_id", "traits", "metadata", "identities", "consents", "segments", "events"}
+    assert busy.json("profiles", "list") == [{"source_id": "ada"}, {"source_id": "bob"}]
+    assert [row["source_id"] for row in busy.json("profiles", "list", "--after", "ada", "--full")] == ["bob"]
+    assert busy.json("profiles", "find", "email", "nobody@example.com") == []
+    assert "ada@example.com" in busy.text("profiles", "show", "ada")
+
+
+def test_erasing_asks_erases_and_can_be_lifted(busy: Shell) -> None:
+    assert busy.run("erase", "ada", given="n\n").exit_code == 1
+    assert busy.json("profiles", "show", "ada")
+
+    done = busy.json("erase", "ada", "--yes")
+    assert (done["profiles"], done["messages"], done["destinations"]) == (2, 2, ["crm"])
+    assert "ada" not in str(done)
+    assert "Nobody" in busy.error("profiles", "show", "lov")
+    kinds = {(row["kind"], row.get("operation")) for row in busy.lines("log", "--source-id", "ada")}
+    assert kinds == {("delivery", "events"), ("delivery", "erase")}
+    assert busy.json("erase", "ada", "--lift") == {"lifted": True}
+    assert "not been erased" in busy.error("erase", "ada", "--lift")
+
+
+def test_follow_ends_at_ctrl_c(busy: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hub.cli import log
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log.time, "sleep", interrupt)
+    assert len(busy.lines("log", "--follow")) == 3
