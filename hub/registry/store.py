@@ -73,7 +73,7 @@ def update(database: Database, connection_id: str, now: Micros, **columns: Any) 
 
 
 def pause(database: Database, connection_id: str, reason: str, now: Micros) -> None:
-    """Nothing is sent through a paused connection; its deliveries wait. A paused source keeps accepting."""
+    """Nothing is sent through a paused connection; its deliveries wait. Senders to a paused source are told to retry."""
     update(database, connection_id, now, status="paused", paused_reason=reason)
 
 
