@@ -91,17 +91,22 @@ class Pace:
 
     def share(self, connection_id: str, connector: str, destination: Destination) -> Share:
         """The budgets one connection draws on; those of an account are shared with its other connections."""
-        account = destination.account()
         keys = {}
         with self._changed:
-            for name, pool in {**destination.pools(), "": Pool(parallel=None)}.items():
-                shared = pool.scope == "account" and account and name
-                key = (connector, account, name) if shared else (connector, "=" + connection_id, name)
-                keys[name] = key
+            for name, pool in {**destination.pools(), "": Pool(scope="connection")}.items():
+                key = keys[name] = (connector, _whose(pool, destination, connection_id), name)
                 if key not in self._budgets:
                     most = pool.parallel or DEFAULT_PARALLEL
                     self._budgets[key] = Budget([Window(rate) for rate in pool.rates], most, most)
             return Share({name: self._budgets[key] for name, key in keys.items()}, self._changed)
+
+
+def _whose(pool: Pool, destination: Destination, connection_id: str) -> str:
+    """Whom the vendor counts by: this hub's address, an account, or the connection alone."""
+    if pool.scope == "address":
+        return "@"
+    account = destination.account() if pool.scope == "account" else ""
+    return f"a {account}" if account else f"c {connection_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from hub.sdk.values import (
     Operation,
     Outcome,
     Pool,
+    Publish,
     Received,
     Rejected,
     Reply,
@@ -41,9 +42,12 @@ from hub.sdk.values import (
     Route,
     Secret,
     Waiting,
+    Wanted,
 )
 
-Flow = Generator[Request | Sequence[Report], Response | None, Any]
+Flow = Generator[Request | Sequence[Publish] | Sequence[Report], Any, Any]
+"""What a flow yields, and is sent back: a Request its Response, messages for a broker one Published or DeliveryError
+each, reports None."""
 
 
 class NoSettings(BaseModel):
@@ -116,7 +120,6 @@ class Destination(Connector):
     def flow(self, batch: Batch) -> Flow:
         """The calls of this batch. Override where a vendor needs several."""
         response = yield self.request(batch)
-        assert response is not None, "the hub answers a request with a response"
         yield self.outcomes(batch, response)
 
     def poll(self, token: str, waiting: Sequence[Waiting]) -> Flow:
@@ -127,6 +130,12 @@ class Destination(Connector):
     def check(self) -> Flow:
         """Are these credentials good? Returns findings; "unknown" is an allowed one."""
         return [Finding("unknown", "This connector has no harmless call that tells whether its credentials are good.")]
+        yield
+
+    def prepare(self, wanted: Wanted) -> Flow:
+        """Create what must exist before anything is sent: fields, event types, lists. Returns findings; what only the
+        vendor's dashboard can make is a finding that says so. Safe to repeat."""
+        return []
         yield
 
 

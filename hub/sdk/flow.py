@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 from hub.sdk.contract import Flow
 from hub.sdk.errors import DeliveryError
-from hub.sdk.values import AnyPush, Progress, Report, Request, Response
+from hub.sdk.values import AnyPush, Progress, Publish, Published, Report, Request, Response
 
 Send = Callable[[Request], Response]
 Classify = Callable[[Request, Response], DeliveryError | None]
 Store = Callable[[Sequence[Report]], None]
+Broker = Callable[[Sequence[Publish]], Sequence[Published | DeliveryError]]
 
 
 class ContractBroken(Exception):
@@ -46,7 +47,19 @@ class FlowEnd:
     value: Any = None
 
 
-def run_flow(records: Iterable[Named | AnyPush], flow: Flow, send: Send, classify: Classify, report: Store) -> FlowEnd:
+def no_broker(messages: Sequence[Publish]) -> Sequence[Published | DeliveryError]:
+    """For whoever runs flows of HTTP vendors only."""
+    raise ContractBroken(f"The connector published {len(messages)} messages, but declares no broker.")
+
+
+def run_flow(
+    records: Iterable[Named | AnyPush],
+    flow: Flow,
+    send: Send,
+    classify: Classify,
+    report: Store,
+    publish: Broker = no_broker,
+) -> FlowEnd:
     """Run a flow to its end. Reports are handed to `report` before the flow goes on.
 
     Every answer is classified first; a classified error, or one that `send` raised, is thrown into the flow at its
@@ -57,7 +70,7 @@ def run_flow(records: Iterable[Named | AnyPush], flow: Flow, send: Send, classif
     """
     open_ids = dict.fromkeys([record.delivery_id for record in records])
     known = frozenset(open_ids)
-    answer: Response | None = None
+    answer: Response | Sequence[Published | DeliveryError] | None = None
     error: DeliveryError | None = None
     while True:
         try:
@@ -67,16 +80,28 @@ def run_flow(records: Iterable[Named | AnyPush], flow: Flow, send: Send, classif
         except DeliveryError as uncaught:
             return FlowEnd(uncaught, tuple(open_ids))
         answer, error = None, None
-        if not isinstance(step, Request):
-            _store(step, known, open_ids, report)
-            continue
-        try:
-            answer = send(step)
-            error = classify(step, answer)
-        except DeliveryError as failed:
-            error = failed
-        if error is not None and error.response is None:
-            error.response = answer
+        if isinstance(step, Request):
+            answer, error = _call(step, send, classify)
+        elif messages := [one for one in step if isinstance(one, Publish)]:
+            try:
+                answer = publish(messages)
+            except DeliveryError as failed:
+                error = failed
+        else:
+            _store([one for one in step if not isinstance(one, Publish)], known, open_ids, report)
+
+
+def _call(request: Request, send: Send, classify: Classify) -> tuple[Response | None, DeliveryError | None]:
+    answer: Response | None = None
+    error: DeliveryError | None
+    try:
+        answer = send(request)
+        error = classify(request, answer)
+    except DeliveryError as failed:
+        error = failed
+    if error is not None and error.response is None:
+        error.response = answer
+    return answer, error
 
 
 def _clean_end(open_ids: dict[str, None], value: Any) -> FlowEnd:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import orjson
 
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.values import Auth, Basic, Bearer, Request, Secret
+from hub.sdk.values import Auth, Basic, Bearer, ClientCredentials, Request, Secret
 
 MASK = "***"
 USER_AGENT = "switchboard-hub"
@@ -76,6 +76,10 @@ def _authorization(credentials: Auth, show: Show) -> tuple[str, str]:
             return "authorization", f"Basic {MASK}"
         pair = f"{show(credentials.user)}:{show(credentials.password)}"
         return "authorization", "Basic " + base64.b64encode(pair.encode()).decode()
+    if isinstance(credentials, ClientCredentials):
+        if show is not _masked:
+            raise ConfigurationError("A token was to be sent before it was fetched.")
+        return "authorization", f"Bearer {MASK}"
     return credentials.name.lower(), credentials.prefix + show(credentials.secret)
 
 
