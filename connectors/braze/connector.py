@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import ClassVar, Final
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from connectors.braze.answers import SUCCESS, bad_request, failures, outcome, places, reset
+from connectors.braze import bodies
+from connectors.braze.answers import SUCCESS, bad_request, failures, outcome, reset
 from connectors.braze.settings import OPTIONS, TARGETS, BrazeSettings
 from hub.sdk.contract import Destination, Flow, by_status, secret
 from hub.sdk.errors import AuthFailed, DeliveryError, Permanent, RateLimited, Split, Unreadable
 from hub.sdk.values import (
     AnyPush,
+    AudienceChange,
     Auth,
     Batch,
     Bearer,
+    ConsentChange,
     ErasePush,
     EventPush,
     Finding,
@@ -43,10 +46,17 @@ from hub.sdk.values import (
 LIMITS: Final = "https://www.braze.com/docs/api/api_limits"
 TRACK: Final = "https://www.braze.com/docs/api/endpoints/user_data/post_user_track"
 SEND: Final = "https://www.braze.com/docs/api/endpoints/messaging/send_messages/post_send_triggered_campaigns"
+BULK: Final = "https://www.braze.com/docs/api/endpoints/user_data/post_user_track_bulk"
+TRANSACTIONAL: Final = (
+    "https://www.braze.com/docs/api/endpoints/messaging/send_messages/post_send_transactional_message"
+)
+SUBSCRIPTIONS: Final = (
+    "https://www.braze.com/docs/api/endpoints/subscription_groups/post_update_user_subscription_group_status_v2"
+)
 DELETE: Final = "https://www.braze.com/docs/api/endpoints/user_data/post_user_delete"
 
 SEND_PATHS: Final = {"campaign": "/campaigns/trigger/send", "canvas": "/canvas/trigger/send"}
-PROPERTIES: Final = {"campaign": "trigger_properties", "canvas": "context"}
+TRACK_PATHS: Final = {"track": "/users/track", "track_bulk": "/users/track/bulk"}
 
 CHECK_FAILED: Final = {
     401: "Braze does not know this API key on this instance; compare the key and base_url with the dashboard.",
@@ -76,75 +86,59 @@ class Braze(Destination):
     def pools(self) -> Mapping[str, Pool]:
         return {
             "track": Pool([Rate(3_000, 3)], source=LIMITS),
+            "bulk": Pool([Rate(50, 1)], source=BULK),
             "messages": Pool([Rate(250_000, 3_600, burst=2_000)], source=LIMITS),
+            "subscriptions": Pool([Rate(5_000, 60, burst=500)], source=LIMITS),
             "delete": Pool([Rate(20_000, 60, burst=1_000)], source=LIMITS),
         }
 
     def routes(self) -> Mapping[str, Route]:
-        """Braze drops no repeated event or message; attributes and deletions may be repeated."""
-        return {
+        """Braze drops no repeated event or message, save transactional ones; the rest may be repeated."""
+        routes = {
             "track": Route(TRACK, ["track"], items=self.settings.objects_per_call, bytes=2_000_000),
             "messages": Route(SEND, ["messages"], items=50, bytes=2_000_000),
+            "transactional": Route(TRANSACTIONAL, ["messages"], repeat="deduplicated", repeat_window_s=86_400),
+            "subscriptions": Route(SUBSCRIPTIONS, ["subscriptions"], items=50, repeat="safe"),
             "delete": Route(DELETE, ["delete"], items=50, repeat="safe"),
         }
+        if self.settings.bulk:
+            routes["track_bulk"] = Route(
+                BULK, ["bulk"], items=1_000, bytes=2_000_000, items_per_profile=100, bulk_of="track", bulk_from=200
+            )
+        return routes
 
     # ── values into requests ─────────────────────────────────────────────────────────────────────────────────────
 
     def items(self, push: AnyPush) -> Sequence[Item] | Rejected:
-        who = push.person.source_id
         match push:
-            case ProfilePush():
-                removed = {name: None for name in push.unset if name not in push.changed}
-                body = {"external_id": who, **self._existing_only(), **push.changed, **removed}
-                return [Item(push.delivery_id, "track", body, part="attributes")]
+            case ProfilePush() | AudienceChange():
+                return [bodies.attributes(push, self.settings)]
             case EventPush():
-                return self._event(push)
+                return bodies.events(push, self.settings)
             case MessagePush():
-                return [self._recipient(push)]
-            case ErasePush() if who:
-                return [Item(push.delivery_id, "delete", who)]
-        return Rejected(push.delivery_id, "This connector does not carry this operation to Braze.", code="unsupported")
-
-    def _event(self, push: EventPush) -> list[Item]:
-        """One event, or one purchase per line of an order; Braze counts each object against the limit of a call."""
-        app = {"app_id": self.settings.app_id} if self.settings.app_id else {}
-        common = {"external_id": push.person.source_id, **self._existing_only(), **app, "time": _iso(push.at)}
-        purchases = push.fields.get("purchases") or []
-        items = [
-            Item(push.delivery_id, "track", {**common, **line}, part=f"purchases/{n}")
-            for n, line in enumerate(purchases)
-        ]
-        if "properties" in push.fields or not purchases:
-            properties = push.fields.get("properties") or {}
-            event = {**common, "name": push.name, "properties": properties}
-            items.insert(0, Item(push.delivery_id, "track", event, part="events"))
-        return items
-
-    def _recipient(self, push: MessagePush) -> Item:
-        """Braze leaves out recipients it does not know, without a word, unless they come with attributes
-        (post_send_triggered_campaigns.md)."""
-        kind = "canvas" if push.options.is_canvas else "campaign"
-        known = {"email": push.person.email, "phone": push.person.phone} if push.options.create_missing else {}
-        attributes = {name: value for name, value in known.items() if value} | push.fields.get("attributes", {})
-        body = {"external_user_id": push.person.source_id, PROPERTIES[kind]: push.fields.get("trigger_properties", {})}
-        if attributes:
-            body |= {"attributes": attributes, "send_to_existing_only": not push.options.create_missing}
-        return Item(push.delivery_id, "messages", body, group=f"{kind}:{push.options.campaign_id}")
-
-    def _existing_only(self) -> dict[str, Json]:
-        return {"_update_existing_only": True} if self.settings.update_existing_only else {}
+                return [bodies.message(push)]
+            case ConsentChange():
+                made = bodies.consent(push, self.settings)
+                return made if isinstance(made, Rejected) else [made]
+            case ErasePush() if push.person.source_id:
+                return [Item(push.delivery_id, "delete", push.person.source_id)]
+        words = "Braze deletes by external_id; without one, delete this person in Braze's dashboard."
+        return Rejected(push.delivery_id, words, code="unsupported")
 
     def request(self, batch: Batch) -> Request:
-        if batch.route == "delete":
-            return Request("POST", "/users/delete", json={"external_ids": [item.body for item in batch.items]})
-        if batch.route == "track":
-            body: dict[str, list[Json]] = {}
-            for array, _, item in places(batch):
-                body.setdefault(array, []).append(item.body)
-            return Request("POST", "/users/track", json=body)
+        ids = [item.body for item in batch.items]
+        match batch.route:
+            case "delete":
+                return Request("POST", "/users/delete", json={"external_ids": ids})
+            case "track" | "track_bulk":
+                return Request("POST", TRACK_PATHS[batch.route], json=bodies.by_array(batch.items))
+            case "transactional":
+                return Request("POST", f"/transactional/v1/campaigns/{quote(batch.group, safe='')}/send", json=ids[0])
         kind, _, identifier = batch.group.partition(":")
-        message = {f"{kind}_id": identifier, "broadcast": False, "recipients": [item.body for item in batch.items]}
-        return Request("POST", SEND_PATHS[kind], json=message)
+        if batch.route == "subscriptions":
+            group = {"subscription_group_id": identifier, "subscription_state": kind, "external_ids": ids}
+            return Request("POST", "/v2/subscription/status/set", json={"subscription_groups": [group]})
+        return Request("POST", SEND_PATHS[kind], json={f"{kind}_id": identifier, "broadcast": False, "recipients": ids})
 
     # ── answers into outcomes ────────────────────────────────────────────────────────────────────────────────────
 
@@ -156,7 +150,7 @@ class Braze(Destination):
         if response.status >= 300:
             return by_status(response)
         body = response.json()
-        if not isinstance(body, dict) or "message" not in body:
+        if not isinstance(body, dict) or not ("message" in body or "dispatch_id" in body):
             return Unreadable("Braze answered something that is not its API's.", response=response, unknown=True)
         return None
 
@@ -169,7 +163,7 @@ class Braze(Destination):
         if unnamed and len(batch.records) == 1:
             failed.setdefault(batch.records[0].delivery_id, unnamed[0])
         notices = [*unnamed, *([str(body["notice"])] if body.get("notice") else [])]
-        overall = "" if body["message"] in SUCCESS else str(body["message"])
+        overall = "" if body.get("message", "success") in SUCCESS else str(body["message"])
         return [
             outcome(record.delivery_id, failed.get(record.delivery_id, overall), notices, body.get("dispatch_id"))
             for record in batch.records
@@ -185,7 +179,3 @@ class Braze(Destination):
         except (Permanent, Split):
             pass  # the 400 about missing data that only a good key gets to see
         return [Finding("ok", "Braze knows the API key, and it may write users.")]
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,25 +5,27 @@ Facts: github.com/braze-inc/braze-docs, `_docs/_api/` (read 2026-08); texts of r
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from connectors.braze.validation import array_of, bad_identity, body_of, write
 from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 API_KEY = "sandbox-braze-key"
 WINDOW_S = 3
+ARRAYS = ("attributes", "events", "purchases")
 RESERVED = frozenset({"time", "event_name"})  # property names that fail an event (objects_filters/event_object.md)
-IDENTIFIERS = ("external_id", "user_alias", "braze_id", "email", "phone")
-MISSING_ID = "'external_id', 'braze_id', 'user_alias', 'email' or 'phone' is required"
 BAD_EMAIL = "The value provided for the 'email' field is not a valid email."
 NO_DATA = "Valid data must be provided in the 'attributes', 'events', or 'purchases' fields."
 TOO_MANY = "Max Input Length Exceeded"
 
 
 class BrazeSimulator(Simulator):
-    kept = ("profiles", "events", "purchases", "messages", "skipped")
+    kept = ("profiles", "events", "purchases", "messages", "skipped", "groups")
     failing_body: ClassVar[Json] = {"message": "Your request could not be processed"}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
         Operation.PROFILES: {
@@ -34,6 +36,8 @@ class BrazeSimulator(Simulator):
         },
         Operation.EVENTS: {"properties": {"order_id": "order-{n}", "total": 12.5}},
         Operation.MESSAGES: {"trigger_properties": {"incentive_code": "SPRING-{n}"}},
+        Operation.AUDIENCE: {"vip": True},
+        Operation.CONSENT: {"email_subscribe": "opted_in"},
         Operation.ERASE: {},
     }
     refused_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
@@ -46,9 +50,14 @@ class BrazeSimulator(Simulator):
         super().__init__(**given)
         self.max_objects = max_objects
         self.calls_per_window = calls_per_window
-        self.permissions = {"users.track", "users.delete", "campaigns.trigger.send", "canvas.trigger.send"}
+        self.permissions = {
+            "users.track", "users.track.bulk", "users.delete", "campaigns.trigger.send", "canvas.trigger.send",
+            "transactional.send", "subscription.status.set",
+        }  # fmt: skip
         self.paused_canvases: set[str] = set()
         self.purchases: list[dict[str, Json]] = []
+        self.groups: dict[str, dict[str, str]] = {}  # subscription group -> person -> state
+        self._sends: dict[str, dict[str, Json]] = {}  # external_send_id -> answer; Braze keeps them for 24 hours
         self.skipped: list[str] = []  # recipients unknown to Braze, left out of a message without a word
         self._window, self._calls, self._dispatches = 0, 0, 0
 
@@ -96,11 +105,23 @@ class BrazeSimulator(Simulator):
     @route("POST", "/users/track")
     def track(self, request: SimRequest) -> SimResponse:
         """Attributes, then events, then purchases; a bad object is named and the others are taken."""
-        self._permit("users.track")
-        body = _object(request)
-        arrays = {name: _array(body, name) for name in ("attributes", "events", "purchases") if name in body}
+        return self._track(request, "users.track", self.max_objects)
+
+    @route("POST", "/users/track/bulk")
+    def track_bulk(self, request: SimRequest) -> SimResponse:
+        """The same answers for up to 1,000 objects, 100 of them of one person (post_user_track_bulk.md)."""
+        arrays = [array_of(body_of(request), name) for name in ARRAYS if name in body_of(request)]
+        people = Counter(str(one.get("external_id")) for array in arrays for one in array if isinstance(one, dict))
+        if people and max(people.values()) > 100:
+            raise Refused(SimResponse(400, {"message": TOO_MANY}))
+        return self._track(request, "users.track.bulk", 1_000)
+
+    def _track(self, request: SimRequest, permission: str, most: int) -> SimResponse:
+        self._permit(permission)
+        body = body_of(request)
+        arrays = {name: array_of(body, name) for name in ARRAYS if name in body}
         objects = sum(map(len, arrays.values()))
-        if objects > self.max_objects:
+        if objects > most:
             raise Refused(SimResponse(400, {"message": TOO_MANY}))
         takers: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
             "attributes": self._take_attributes,
@@ -111,7 +132,7 @@ class BrazeSimulator(Simulator):
             {"type": problem, "input_array": name, "index": index}
             for name, array in arrays.items()
             for index, one in enumerate(array)
-            if (problem := _bad_identity(one) or takers[name](one))
+            if (problem := bad_identity(one) or takers[name](one))
         ]
         if len(errors) == objects:
             return SimResponse(400, {"message": NO_DATA, "errors": errors})
@@ -128,7 +149,7 @@ class BrazeSimulator(Simulator):
         if profile is not None:
             for name, value in one.items():
                 if name not in ("external_id", "_update_existing_only"):
-                    _write(profile, name, value)
+                    write(profile, name, value)
         return None
 
     def _take_event(self, one: dict[str, Any]) -> str | None:
@@ -167,7 +188,7 @@ class BrazeSimulator(Simulator):
     @route("POST", "/users/delete")
     def delete(self, request: SimRequest) -> SimResponse:
         self._permit("users.delete")
-        ids = _array(_object(request), "external_ids")
+        ids = array_of(body_of(request), "external_ids")
         if not ids or len(ids) > 50 or not all(isinstance(one, str) and one for one in ids):
             raise Refused(SimResponse(400, {"message": "The max number of ids per request is 50"}))
         deleted = [one for one in ids if self.profiles.pop(one, None) is not None]
@@ -185,11 +206,11 @@ class BrazeSimulator(Simulator):
 
     def _send(self, request: SimRequest, kind: str, properties: str) -> SimResponse:
         self._permit(f"{'campaigns' if kind == 'campaign' else kind}.trigger.send")
-        body = _object(request)
+        body = body_of(request)
         target = body.get(f"{kind}_id")
         if not isinstance(target, str) or not target:
             raise Refused(SimResponse(400, {"message": f"Invalid {kind.title()} ID"}))
-        recipients = _array(body, "recipients")
+        recipients = array_of(body, "recipients")
         if not recipients or body.get("broadcast"):
             raise Refused(SimResponse(400, {"message": "No Recipients"}))
         if len(recipients) > 50:
@@ -204,6 +225,45 @@ class BrazeSimulator(Simulator):
         for one in recipients:
             self._deliver(one, {f"{kind}_id": target, "dispatch_id": answer["dispatch_id"]}, properties)
         return SimResponse(201, answer)
+
+    @route("POST", "/transactional/v1/campaigns/{campaign_id}/send")
+    def send_transactional(self, request: SimRequest) -> SimResponse:
+        """One recipient; a repeated `external_send_id` is the same message (post_send_transactional_message.md)."""
+        self._permit("transactional.send")
+        body = body_of(request)
+        send_id = body.get("external_send_id")
+        if send_id is not None and not (isinstance(send_id, str) and re.fullmatch(r"[a-zA-Z0-9\-_+/=]+", send_id)):
+            raise Refused(SimResponse(400, {"message": "'external_send_id' is not valid"}))
+        if send_id in self._sends:
+            return SimResponse(201, self._sends[send_id])
+        recipient = body.get("recipient") or {}
+        self._check_recipient(recipient, "trigger_properties")
+        self._dispatches += 1
+        answer: dict[str, Json] = {
+            "dispatch_id": str(uuid.UUID(int=self._dispatches)),
+            "status": "sent",
+            "metadata": {},
+        }
+        message = {"campaign_id": request.params["campaign_id"], "dispatch_id": answer["dispatch_id"]}
+        given = {"trigger_properties": body.get("trigger_properties", {})}
+        self._deliver({**recipient, **given}, message, "trigger_properties")
+        if send_id is not None:
+            self._sends[send_id] = answer
+        return SimResponse(201, answer)
+
+    @route("POST", "/v2/subscription/status/set")
+    def set_subscriptions(self, request: SimRequest) -> SimResponse:
+        self._permit("subscription.status.set")
+        for group in array_of(body_of(request), "subscription_groups"):
+            ids = array_of(group, "external_ids")
+            state = group.get("subscription_state")
+            if not group.get("subscription_group_id") or state not in ("subscribed", "unsubscribed"):
+                raise Refused(SimResponse(400, {"message": "Bad Request"}))
+            if not 0 < len(ids) <= 50:
+                raise Refused(SimResponse(400, {"message": "The max number of ids per request is 50"}))
+            members = self.groups.setdefault(group["subscription_group_id"], {})
+            members.update(dict.fromkeys(map(str, ids), state))
+        return SimResponse(201, {"message": "success"})
 
     def _check_recipient(self, one: Any, properties: str) -> None:
         if not isinstance(one, dict) or not one.get("external_user_id"):
@@ -225,39 +285,3 @@ class BrazeSimulator(Simulator):
     def _permit(self, permission: str) -> None:
         if permission not in self.permissions:
             raise Refused(SimResponse(403, {"message": f"The API key lacks the permission {permission}"}))
-
-
-def _object(request: SimRequest) -> dict[str, Any]:
-    body = request.json()
-    if not isinstance(body, dict):
-        raise Refused(SimResponse(400, {"message": "Bad Request"}))
-    return body
-
-
-def _array(body: Mapping[str, Any], name: str) -> Sequence[Any]:
-    array = body.get(name)
-    if not isinstance(array, list):
-        raise Refused(SimResponse(400, {"message": f"'{name}' must be an array"}))
-    return array
-
-
-def _bad_identity(one: Any) -> str | None:
-    if not isinstance(one, dict) or not any(one.get(name) for name in IDENTIFIERS):
-        return MISSING_ID
-    key = one.get("external_id", "")
-    if not isinstance(key, str):
-        return "'external_id' must be a string"
-    return "'external_id' must be fewer than 988 bytes" if len(key.encode("utf-8", "replace")) >= 988 else None
-
-
-def _write(profile: dict[str, Any], name: str, value: Json) -> None:
-    """Null removes; `inc`, `add` and `remove` change what is there (user_attributes_object.md)."""
-    if value is None:
-        profile.pop(name, None)
-    elif isinstance(value, dict) and set(value) == {"inc"}:
-        profile[name] = profile.get(name, 0) + value["inc"]
-    elif isinstance(value, dict) and value and set(value) <= {"add", "remove"}:
-        kept = [one for one in profile.get(name, []) if one not in value.get("remove", [])]
-        profile[name] = kept + [one for one in value.get("add", []) if one not in kept]
-    else:
-        profile[name] = value
