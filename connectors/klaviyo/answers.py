@@ -100,6 +100,12 @@ def outcomes_of_refusal(batch: Batch, refusal: Permanent) -> Sequence[Outcome]:
     ]
 
 
+def profile_named(refusal: Permanent, ids: Mapping[str, str]) -> list[str]:
+    """The deliveries whose Klaviyo profile a 404 of a list call names as gone."""
+    said = " ".join(words(error) for error in errors(refusal.response) if str(error.get("status")) == "404")
+    return [delivery_id for delivery_id, profile_id in ids.items() if profile_id in said]
+
+
 def resource(response: Response | None, status: int | None = None) -> Mapping[str, Any]:
     """The one resource of an answer. Raises Unreadable if Klaviyo does not answer such a call so."""
     expect(response, status)

@@ -53,11 +53,29 @@ class AudienceEndpoints(Simulator):
     def _consent(self, request: SimRequest, verb: str, limit: int) -> SimResponse:
         attributes = attributes_of(resource(request), f"profile-subscription-bulk-{verb}-job")
         profiles = listed(attributes.get("profiles"), limit, _PROFILES_AT, "profiles")
-        wanted = [_subscription(profile, f"{_PROFILES_AT}/data/{index}") for index, profile in enumerate(profiles)]
+        is_history = attributes.get("historical_import", False)
+        wanted = [
+            _subscription(profile, f"{_PROFILES_AT}/data/{index}", verb, is_history=is_history)
+            for index, profile in enumerate(profiles)
+        ]
+        self._join(request, [identifiers for identifiers, _ in wanted])
         for identifiers, subscriptions in wanted:
             profile_id, _ = self.account.upsert({"attributes": identifiers})
             self.account.profiles[profile_id].setdefault("subscriptions", {}).update(subscriptions)
         return SimResponse(202)
+
+    def _join(self, request: SimRequest, people: list[dict[str, Any]]) -> None:
+        """The list that the job names gets those who subscribe. Unsubscribing with one is global for others: never sent."""
+        related = resource(request).get("relationships")
+        if related is None:
+            return
+        found = self.account.lists.get(related["list"]["data"]["id"])
+        if found is None:
+            raise Invalid("A list with this id does not exist.", "/data/relationships/list/data/id", status=404)
+        for identifiers in people:
+            profile_id, _ = self.account.upsert({"attributes": identifiers})
+            if profile_id not in found["profiles"]:
+                found["profiles"].append(profile_id)
 
     def _members(self, request: SimRequest) -> tuple[list[str], list[str]]:
         """The members of the list in the path, and the ids of the profiles in the body."""
@@ -84,7 +102,7 @@ def resource(request: SimRequest) -> dict[str, Any]:
     return found
 
 
-def _subscription(profile: Json, at: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _subscription(profile: Json, at: str, verb: str, *, is_history: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """Identifiers and subscriptions of one profile of a subscription job."""
     attributes = attributes_of(profile, "profile", at)
     subscriptions = attributes.get("subscriptions")
@@ -95,4 +113,12 @@ def _subscription(profile: Json, at: str) -> tuple[dict[str, Any], dict[str, Any
         if channel in subscriptions and not attributes.get(key):
             words = f"'{key}' must not be empty when the {channel} channel is included in 'subscriptions'."
             raise Invalid(words, f"{at}/attributes/{key}")
+    wanted = "SUBSCRIBED" if verb == "create" else "UNSUBSCRIBED"
+    for channel, kinds in subscriptions.items():
+        for kind, said in kinds.items():
+            here = f"{at}/attributes/subscriptions/{channel}/{kind}"
+            if said.get("consent") != wanted:
+                raise Invalid(f"'consent' must be '{wanted}'.", f"{here}/consent")
+            if is_history != bool(said.get("consented_at")):
+                raise Invalid("'consented_at' goes with historical_import, and only with it.", f"{here}/consented_at")
     return {key: attributes[key] for key in ("email", "phone_number") if attributes.get(key)}, subscriptions

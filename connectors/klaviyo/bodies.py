@@ -36,6 +36,11 @@ EVENT_SCHEMA: Final = {
     "additionalProperties": False,
     "properties": {"properties": {"type": "object"}, "value": _NUMBER, "value_currency": _TEXT},
 }
+CONSENT_SCHEMA: Final = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": dict.fromkeys(("consent", "email", "phone_number", "consented_at"), _TEXT),
+}
 ERASE_SCHEMA: Final = {
     "type": "object",
     "additionalProperties": False,

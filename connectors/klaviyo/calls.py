@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from hub.sdk.values import EMPTY, Json, Request
 
@@ -17,13 +18,11 @@ class Calls:
         self._headers = {"revision": revision, "accept": MEDIA_TYPE, "content-type": MEDIA_TYPE}
 
     def import_profile(self, profile: Json) -> Request:
-        return self._post("/api/profile-import", profile)
+        return self.post("/api/profile-import", profile)
 
     def start_import(self, profiles: Sequence[Json]) -> Request:
         attributes = {"profiles": {"data": list(profiles)}}
-        return self._post(
-            "/api/profile-bulk-import-jobs", {"type": "profile-bulk-import-job", "attributes": attributes}
-        )
+        return self.post("/api/profile-bulk-import-jobs", {"type": "profile-bulk-import-job", "attributes": attributes})
 
     def import_job(self, job_id: str) -> Request:
         return self._get(f"/api/profile-bulk-import-jobs/{job_id}", pool="profile_jobs")
@@ -34,24 +33,33 @@ class Calls:
 
     def create_events(self, events: Sequence[Json]) -> Request:
         attributes = {"events-bulk-create": {"data": list(events)}}
-        return self._post("/api/event-bulk-create-jobs", {"type": "event-bulk-create-job", "attributes": attributes})
+        return self.post("/api/event-bulk-create-jobs", {"type": "event-bulk-create-job", "attributes": attributes})
 
-    def find_profile(self, source_id: str) -> Request:
-        query = {"filter": f"any(external_id,[{json.dumps(source_id, ensure_ascii=False)}])"}
+    def find_profiles(self, source_ids: Sequence[str]) -> Request:
+        """At most PAGE_SIZE of them; one page holds all."""
+        names = ",".join(json.dumps(one, ensure_ascii=False) for one in source_ids)
+        query = {"filter": f"any(external_id,[{names}])"}
+        if len(source_ids) > 1:
+            query["page[size]"] = str(PAGE_SIZE)
         return self._get("/api/profiles", query, pool="profiles")
+
+    def list_members(self, verb: str, list_id: str, profile_ids: Sequence[str]) -> Request:
+        data = [{"type": "profile", "id": one} for one in profile_ids]
+        path = f"/api/lists/{quote(list_id, safe='')}/relationships/profiles"
+        return Request(verb, path, headers=self._headers, json={"data": data})
 
     def delete_profile(self, target: Mapping[str, str]) -> Request:
         """`target` is exactly one of {"id"}, {"email"} and {"phone_number"}; external_id is not accepted."""
         named = {"id": target["id"]} if "id" in target else {"attributes": dict(target)}
         attributes = {"profile": {"data": {"type": "profile", **named}}}
-        return self._post(
+        return self.post(
             "/api/data-privacy-deletion-jobs", {"type": "data-privacy-deletion-job", "attributes": attributes}
         )
 
     def lists(self) -> Request:
         return self._get("/api/lists", pool="lists")
 
-    def _post(self, path: str, resource: Mapping[str, Any]) -> Request:
+    def post(self, path: str, resource: Mapping[str, Any]) -> Request:
         return Request("POST", path, headers=self._headers, json={"data": resource})
 
     def _get(self, path: str, query: Mapping[str, str] = EMPTY, *, pool: str) -> Request:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel
 
-from connectors.klaviyo import bodies, flows
+from connectors.klaviyo import bodies, flows, membership
 from connectors.klaviyo.calls import Calls
-from hub.sdk.contract import Destination, Flow, NoSettings, by_status, secret
+from connectors.klaviyo.settings import OPTIONS, KlaviyoSettings
+from hub.sdk.contract import Destination, Flow, by_status, secret
 from hub.sdk.errors import AuthFailed, DeliveryError, Retryable, Unreadable
 from hub.sdk.values import (
     AnyPush,
+    AudienceChange,
     Auth,
     Batch,
+    ConsentChange,
     ErasePush,
     EventPush,
     Header,
@@ -36,52 +39,7 @@ REFERENCE: Final = "https://developers.klaviyo.com/en/reference/"
 LIMITS: Final = "https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling"
 TIERS: Final = {"S": (3, 60), "M": (10, 150), "L": (75, 700)}
 """Calls per second (burst) and per minute (steady). Every endpoint belongs to one tier."""
-POOLS: Final = {"profiles": "L", "profile_jobs": "M", "event_jobs": "M", "lists": "M", "erasures": "S"}
-
-
-class KlaviyoSettings(BaseModel):
-    api_key: SecretStr = Field(
-        description="A private API key. Scopes: profiles, events, lists and data-privacy (read and write).",
-        examples=["pk_0123456789abcdef"],
-    )
-    revision: str = Field(
-        default="2026-07-15",
-        pattern=r"^\d{4}-\d{2}-\d{2}$",
-        description="The API revision sent with every call. Klaviyo retires revisions after about two years.",
-        examples=["2026-07-15"],
-    )
-    account_id: str = Field(
-        default="",
-        description="The account's public key. Connections that name the same account share its rate limits.",
-        examples=["AbC123"],
-    )
-    rate_share: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="The part of the account's rate limits that the hub may use, if other tools share the account.",
-        examples=[0.5],
-    )
-
-
-class CodeOptions(BaseModel):
-    code_attribute: str = Field(
-        default="incentive_code",
-        min_length=1,
-        max_length=100,
-        description="The property that holds the incentive code; _value, _balance, _expires_at, ... stand beside it.",
-        examples=["incentive_code"],
-    )
-
-
-class MessageOptions(CodeOptions):
-    metric: str = Field(
-        default="Incentive Assigned",
-        min_length=1,
-        max_length=127,
-        description="The metric whose flow sends the message.",
-        examples=["Incentive Assigned"],
-    )
+POOLS: Final = {"profiles": "L", "profile_jobs": "M", "event_jobs": "M", "lists": "M", "consents": "L", "erasures": "S"}
 
 
 class Klaviyo(Destination):
@@ -89,16 +47,13 @@ class Klaviyo(Destination):
     title = "Klaviyo"
     docs_url = REFERENCE
     Settings: ClassVar[type[BaseModel]] = KlaviyoSettings
-    Options: ClassVar[Mapping[Operation, type[BaseModel]]] = {
-        Operation.PROFILES: CodeOptions,
-        Operation.EVENTS: NoSettings,
-        Operation.MESSAGES: MessageOptions,
-        Operation.ERASE: NoSettings,
-    }
+    Options: ClassVar[Mapping[Operation, type[BaseModel]]] = OPTIONS
     targets: ClassVar[Mapping[Operation, Json]] = {
         Operation.PROFILES: bodies.PROFILE_SCHEMA,
         Operation.EVENTS: bodies.EVENT_SCHEMA,
         Operation.MESSAGES: bodies.EVENT_SCHEMA,
+        Operation.AUDIENCE: bodies.PROFILE_SCHEMA,
+        Operation.CONSENT: bodies.CONSENT_SCHEMA,
         Operation.ERASE: bodies.ERASE_SCHEMA,
     }
     containers: ClassVar[frozenset[str]] = frozenset({"properties", "location"})
@@ -149,6 +104,13 @@ class Klaviyo(Destination):
             ),
             "events": events,
             "messages": events,
+            membership.LISTS: Route(REFERENCE + "add_profiles_to_list", ["lists"], items=1_000, repeat="safe"),
+            membership.SUBSCRIBE: Route(
+                REFERENCE + "bulk_subscribe_profiles", ["consents"], items=1_000, repeat="safe"
+            ),
+            membership.UNSUBSCRIBE: Route(
+                REFERENCE + "bulk_unsubscribe_profiles", ["consents"], items=100, repeat="safe"
+            ),
             "erase": Route(REFERENCE + "request_profile_deletion", ["erasures"], repeat="safe"),
         }
 
@@ -161,9 +123,13 @@ class Klaviyo(Destination):
                 return [Item(push.delivery_id, "events", bodies.event(push))]
             case MessagePush():
                 return [Item(push.delivery_id, "messages", bodies.message(push))]
+            case AudienceChange():
+                return [membership.audience(push)]
+            case ConsentChange():
+                made = membership.consent(push)
+                return made if isinstance(made, Rejected) else [made]
             case ErasePush():
                 return [Item(push.delivery_id, "erase", {})]
-        return Rejected(push.delivery_id, f"This connector does not send {push.operation}.", code="unsupported")
 
     def classify(self, request: Request, response: Response) -> DeliveryError | None:
         if response.status == 403 and response.body.lstrip()[:1] == b"<":
@@ -186,6 +152,10 @@ class Klaviyo(Destination):
                 yield from flows.start_import(self._calls, batch)
             case "events" | "messages":
                 yield from flows.create_events(self._calls, batch)
+            case membership.LISTS:
+                yield from membership.change_list(self._calls, batch)
+            case membership.SUBSCRIBE | membership.UNSUBSCRIBE:
+                yield from membership.send_consents(self._calls, batch)
             case "erase":
                 yield from flows.erase(self._calls, batch)
             case _:

@@ -139,7 +139,7 @@ def erase(calls: Calls, batch: Batch) -> Flow:
     Both, because a profile may have been imported without an email that belongs to another one (see import_one).
     """
     person = batch.records[0].person
-    profiles = resources((yield calls.find_profile(person.source_id)))
+    profiles = resources((yield calls.find_profiles([person.source_id])))
     ids = {str(profile.get("id")) for profile in profiles} | set(filter(None, [person.remembered.get("profile_id")]))
     covered = {str(value).lower() for profile in profiles for value in (profile.get("attributes") or {}).values()}
     targets = [{"id": profile_id} for profile_id in sorted(ids)]

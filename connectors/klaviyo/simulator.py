@@ -46,18 +46,22 @@ class KlaviyoSimulator(AudienceEndpoints):
         },
         Operation.EVENTS: {"properties": {"order_id": "order-{n}"}, "value": 28.5, "value_currency": "EUR"},
         Operation.MESSAGES: {"properties": {"incentive_code": "SPRING-{n}"}},
+        Operation.AUDIENCE: {"properties": {"vip": True}},
+        Operation.CONSENT: {"consent": "SUBSCRIBED", "email": "ada{n}@example.com"},
         Operation.ERASE: {},
     }
     refused_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
         Operation.PROFILES: {"email": "not an address"},
         Operation.EVENTS: {"value_currency": "euro"},
         Operation.MESSAGES: {"value_currency": "euro"},
+        Operation.CONSENT: {"email": "not an address"},
     }
 
     def __init__(self, *, polls_until_done: int = 2, is_throttling: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.account = Account(profiles=self.profiles, events=self.events)
         self.metrics, self.lists = self.account.metrics, self.account.lists
+        self.lists["Y6nRLr"] = {"name": "VIP", "profiles": []}
         self.jobs: dict[str, dict[str, Json]] = {}
         self.deletions: list[dict[str, Json]] = []
         self.flows = {"Incentive Assigned"}

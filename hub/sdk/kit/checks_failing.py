@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from hub.sdk.errors import AuthFailed, DeliveryError, Permanent, RateLimited, Retryable, Split
-from hub.sdk.flow import FlowEnd, run_flow
+from hub.sdk.flow import FlowEnd
+from hub.sdk.json import canonical
 from hub.sdk.kit.bench import Bench, over_http, wrong_credentials
+from hub.sdk.kit.exchange import SimResponse
 from hub.sdk.kit.failed import CheckFailed, require
 from hub.sdk.kit.faults import FaultKind
 from hub.sdk.kit.http import Sender
+from hub.sdk.kit.simulator import ManualClock
 from hub.sdk.kit.subject import Subject
-from hub.sdk.values import Accepted, Again, Finding, Operation, Progress, Rejected, Report
+from hub.sdk.values import Accepted, Again, Finding, Operation, Progress, Report
 
 SHORT_S = 0.15
 RETRY_AFTER_S = 7
@@ -49,6 +54,7 @@ def strike(subject: Subject, kind: FaultKind = "answer", **fault: Any) -> Iterat
             call = 0
             while True:
                 bench.known(operation, 2, start)
+                bench.kept.clear()
                 batch = bench.batches(bench.pushes(operation, 2, start))[0][0]
                 start += 2
                 bench.simulator.next(kind, after=call, **fault)
@@ -66,7 +72,7 @@ def _attempt(bench: Bench, batch: Any, *, is_silent: bool) -> tuple[FlowEnd, lis
     reports: list[Report] = []
     urls = bench.simulator.base_urls()
     with Sender(bench.destination, urls, bench.clock, SHORT_S if is_silent else 10.0) as send:
-        end = run_flow(batch.records, bench.destination.flow(batch), send, bench.destination.classify, reports.extend)
+        end = bench.drive(batch.records, bench.destination.flow(batch), reports.extend, send)
     return end, reports
 
 
@@ -75,22 +81,51 @@ def _must_be(struck: Struck, wanted: type[DeliveryError], words: str) -> None:
 
 
 def rate_limit_with_a_time(subject: Subject) -> None:
+    """In the vendor's own style: Retry-After, or whatever header its simulator speaks. Some name no time at all."""
+    names_a_time = _spoken(subject, RETRY_AFTER_S) != _spoken(subject, None)
     for struck in strike(subject, status=429, retry_after=RETRY_AFTER_S):
         _must_be(struck, RateLimited, "429")
-        error = struck.end.error
-        if isinstance(error, RateLimited):
-            require(error.until is not None, f"429 with a time must carry it as `until`; {struck}")
-            assert error.until is not None
-            wait = (error.until - struck.bench.clock()).total_seconds()
-            require(
-                abs(wait - RETRY_AFTER_S) <= 1,
-                f"the vendor asked for {RETRY_AFTER_S} s, `until` is {wait:g} s away; {struck}",
-            )
+        if names_a_time:
+            _must_wait(struck, struck.bench.clock() + timedelta(seconds=RETRY_AFTER_S))
+
+
+def rate_limit_with_a_date(subject: Subject) -> None:
+    """`Retry-After` may hold an HTTP date as well (RFC 9110); for vendors that speak Retry-After."""
+    if "retry-after" not in {name.lower() for name in _spoken(subject, RETRY_AFTER_S).headers}:
+        return
+    date = (ManualClock()() + timedelta(hours=1)).replace(microsecond=0)
+    for struck in strike(subject, status=429, headers={"retry-after": format_datetime(date, usegmt=True)}):
+        _must_be(struck, RateLimited, "429 with a date")
+        _must_wait(struck, date)
+
+
+def _must_wait(struck: Struck, until: datetime) -> None:
+    error = struck.end.error
+    if not isinstance(error, RateLimited):
+        return
+    require(error.until is not None, f"429 with a time must carry it as `until`; {struck}")
+    assert error.until is not None
+    off = abs((error.until - until).total_seconds())
+    require(off <= 1, f"the vendor asked to wait until {until}, `until` is {error.until}; {struck}")
+
+
+def _spoken(subject: Subject, retry_after_s: float | None) -> SimResponse:
+    """How the vendor words a 429."""
+    assert subject.simulator_class is not None
+    return subject.simulator_class(clock=ManualClock()).error(429, retry_after_s)
 
 
 def rate_limit_without_a_time(subject: Subject) -> None:
-    for struck in strike(subject, status=429):
-        _must_be(struck, RateLimited, "429 without a time")
+    for headers in ({}, {"retry-after": "soon"}):
+        for struck in strike(subject, status=429, headers=headers):
+            _must_be(struck, RateLimited, "429 without a readable time")
+
+
+def auth_failure_at_each_call(subject: Subject) -> None:
+    """No record is to blame for a key that ended, and none may be lost to it."""
+    for struck in strike(subject, status=401):
+        require(isinstance(struck.end.error, AuthFailed), f"401 must end as AuthFailed; {struck}")
+        _nothing_accepted(struck, "a 401")
 
 
 def server_error(subject: Subject) -> None:
@@ -165,8 +200,9 @@ def bad_credentials_while_sending(subject: Subject) -> None:
 def _findings(subject: Subject, settings: Mapping[str, Any] | None = None) -> list[Finding]:
     with over_http(subject, settings) as bench:
         destination = bench.destination
-        end = run_flow([], destination.check(), bench.send, destination.classify, lambda _reports: None)
-        changed = [name for name, held in bench.simulator.state().items() if held]
+        before = {name: canonical(held) for name, held in bench.simulator.state().items()}
+        end = bench.drive([], bench.destination.check())
+        changed = [name for name, held in bench.simulator.state().items() if canonical(held) != before[name]]
         require(not changed, f"check changed {', '.join(changed)} at the vendor; it must be harmless")
     if isinstance(end.error, AuthFailed):
         return [Finding("error", str(end.error))]
@@ -187,27 +223,3 @@ def check_finds_bad_credentials(subject: Subject) -> None:
     if all(finding.level == "unknown" for finding in findings):
         return
     require(any(one.level == "error" for one in findings), f"check is content with wrong credentials: {findings}")
-
-
-def lost_answer(subject: Subject) -> None:
-    """The vendor acted, the answer was lost, the delivery comes again: on repeatable routes nothing happens twice."""
-    with over_http(subject) as bench:
-        for start, operation in enumerate(one for one in Operation if one in bench.destination.Options):
-            bench.known(operation, 1, start)
-            (push,) = bench.pushes(operation, 1, start)
-            batch = bench.batches([push])[0][0]
-            if bench.destination.routes()[batch.route].repeat == "duplicates":
-                continue
-            before = _counts(bench)
-            bench.simulator.next("accepted_then_reset")
-            bench.run(batch)
-            first = _counts(bench)
-            end, reports = bench.run(bench.batches([replace(push, attempt=2)])[0][0])
-            failed = end.error or next((one for one in reports if isinstance(one, Rejected)), None)
-            require(failed is None, f"{operation}: the repeat after a lost answer failed: {failed}")
-            twice = sorted(name for name, count in _counts(bench).items() if count > first[name] > before[name])
-            require(not twice, f"{operation}: a call whose answer was lost had a second effect when repeated: {twice}")
-
-
-def _counts(bench: Bench) -> dict[str, int]:
-    return {name: len(getattr(bench.simulator, name)) for name in ("profiles", "events", "messages")}

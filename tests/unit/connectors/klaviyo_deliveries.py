@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from connectors.klaviyo.connector import CodeOptions, Klaviyo, KlaviyoSettings, MessageOptions
+from connectors.klaviyo.connector import Klaviyo
+from connectors.klaviyo.settings import CodeOptions, KlaviyoSettings, MessageOptions
 from connectors.klaviyo.simulator import KlaviyoSimulator
 from hub.sdk.contract import NoSettings
 from hub.sdk.flow import FlowEnd, run_flow

@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.klaviyo.connector import Klaviyo
 from connectors.klaviyo.simulator import KlaviyoSimulator
 from hub.sdk.errors import AuthFailed, Permanent, RateLimited, Retryable, Split, Unreadable
 from hub.sdk.kit.simulator import ManualClock, SimResponse
-from hub.sdk.values import Accepted, AudienceChange, Rejected, Request, Response
+from hub.sdk.values import Accepted, Request, Response
 from tests.unit.connectors.klaviyo_deliveries import (
-    AT,
     NOW,
     Account,
     connector,
@@ -100,16 +98,6 @@ def test_every_route_draws_on_a_declared_pool_and_names_its_page() -> None:
     for route in klaviyo.routes().values():
         assert set(route.pools) <= klaviyo.pools().keys()
         assert route.source.startswith("https://")
-
-
-def test_an_operation_it_does_not_have_is_unsupported() -> None:
-    push = AudienceChange(
-        delivery_id=delivery(1), vendor_key=delivery(1), person=ADA, fields={}, options=None, at=AT, now=NOW,
-        audience="vip", member=True,
-    )  # fmt: skip
-    refused = Klaviyo(connector().settings).items(push)
-    assert isinstance(refused, Rejected)
-    assert refused.code == "unsupported"
 
 
 def test_a_full_job_fits_klaviyos_limits(account: Account) -> None:
