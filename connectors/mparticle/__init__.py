@@ -1,0 +1,1 @@
+"""mParticle as a source: webhook output, the Events API its client libraries speak, Firehose and OpenDSR requests."""

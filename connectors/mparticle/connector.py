@@ -1,0 +1,104 @@
+"""mParticle as a source. Doors, all below the one URL of the source:
+
+- the URL itself: webhook output (one batch per request) and Firehose requests, told apart by `type`;
+- `/v2/events`, `/v2/bulkevents`, `/v2/bulkevents/historical`: the Events API for client libraries;
+- `/opendsr/...`: erasure requests in the OpenDSR dialect.
+
+Facts and set-up: docs/connectors/mparticle.md.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Final
+
+from pydantic import BaseModel
+
+from connectors.mparticle import firehose, opendsr
+from connectors.mparticle.doors import Guard
+from connectors.mparticle.messages import batch, batches, decode
+from connectors.mparticle.settings import MParticleSettings
+from hub.sdk.contract import Source
+from hub.sdk.errors import Busy, Forbidden, InboundError, PayloadInvalid, SignatureInvalid, TooLarge
+from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
+
+CODES: Final = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 413: "REQUEST_TOO_LARGE", 503: "UNAVAILABLE"}
+EVENTS: Final = frozenset({"events", "bulkevents", "bulkevents/historical"})
+ACCEPTED: Final = Reply(202)
+_SLASHES: Final = re.compile("/+")
+
+
+class UnknownPath(PayloadInvalid):
+    """This source has nothing at that path; webhooks go to its URL, client libraries to /v2/events below it."""
+
+    status = 404
+    key = "unknown_path"
+
+
+class MethodNotAllowed(PayloadInvalid):
+    """Batches come by POST."""
+
+    status = 405
+    key = "method_not_allowed"
+
+
+class MParticle(Source):
+    name = "mparticle"
+    title = "mParticle"
+    docs_url = "https://docs.mparticle.com/integrations/webhook/event/"
+    Settings: ClassVar[type[BaseModel]] = MParticleSettings
+
+    def __init__(self, settings: MParticleSettings) -> None:
+        super().__init__(settings)
+        self._guard = Guard(settings)
+
+    def receive(self, request: InboundRequest) -> Received:
+        path = _SLASHES.sub("/", request.path).strip("/")  # the Python client doubles a slash (mparticle 0.16.1)
+        if path.startswith("opendsr"):
+            self._guard.admit_webhook(request)
+            return opendsr.receive(request, path.removeprefix("opendsr").strip("/"), self.settings.opendsr_domain)
+        name = path.removeprefix("v2/")
+        if path and name not in EVENTS:
+            raise UnknownPath
+        if request.method in {"GET", "HEAD"} and not path:
+            return Received((), Reply(200))
+        if request.method != "POST":
+            raise MethodNotAllowed
+        return self._client(request, name) if path else self._webhook(request)
+
+    def _client(self, request: InboundRequest, name: str) -> Received:
+        self._guard.admit_client(request)
+        if len(request.body) > self.settings.max_bytes:
+            raise TooLarge(
+                f"A request of the Events API has at most {self.settings.max_bytes} bytes; send fewer batches."
+            )
+        value, encode = decode(request.body)
+        if name != "events":
+            return Received(batches(value, encode), ACCEPTED)
+        if not isinstance(value, dict):
+            raise PayloadInvalid(
+                "The body is no batch; /v2/events takes one JSON object, /v2/bulkevents a list of them."
+            )
+        return Received([batch(value, request.body, encode)], ACCEPTED)
+
+    def _webhook(self, request: InboundRequest) -> Received:
+        """Firehose registers before it has credentials; that request alone is answered without."""
+        try:
+            self._guard.admit_webhook(request)
+        except (SignatureInvalid, Forbidden):
+            if not firehose.is_registration(request.body):
+                raise
+        value, encode = decode(request.body)
+        if firehose.is_firehose(value):
+            return firehose.receive(value, encode)
+        messages: list[RawMessage] = (
+            batches(value, encode) if isinstance(value, list) and value else [batch(value, request.body, encode)]
+        )
+        return Received(messages, ACCEPTED)
+
+    def refuse(self, request: InboundRequest, error: InboundError) -> Reply:
+        """The Events API's error shape (developers/server/http)."""
+        code = CODES.get(error.status, error.key.upper())
+        body: Json = {"errors": [{"code": code, "message": str(error)}]}
+        headers = {"Retry-After": str(max(1, error.retry_after_s))} if isinstance(error, Busy) else {}
+        return Reply(error.status, body, headers)
