@@ -100,9 +100,9 @@ class RunningHub:
         found = {}
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.Error):
-                command = child.cmdline()
-                if "run" in command:
-                    found[command[command.index("run") + 1]] = child
+                title = " ".join(child.cmdline()).split()
+                if "run" in title:
+                    found[title[title.index("run") + 1]] = child
         return found
 
     def kill_supervisor(self) -> None:

@@ -16,7 +16,7 @@ def serve() -> None:
     from hub.core.database import write
     from hub.runtime import beat
     from hub.runtime.lifeline import stop_on_signals
-    from hub.runtime.supervisor import supervise
+    from hub.runtime.supervisor import load, supervise
 
     installation = open_hub()
     logging.configure(installation.settings, "supervisor")
@@ -25,6 +25,7 @@ def serve() -> None:
     with write(installation.engine) as database:
         beat.forget(database)
     installation.engine.dispose()
+    load()
     supervise(stop)
 
 

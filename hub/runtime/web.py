@@ -30,6 +30,7 @@ def run_web(settings: Settings) -> None:
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=5,
+        process_name="hub run web",
         log_access=False,
         log_enabled=False,
     )
