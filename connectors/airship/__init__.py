@@ -1,0 +1,1 @@
+"""Airship: channels, named users, custom events and create-and-send."""

@@ -1,0 +1,1 @@
+"""MoEngage: users and events in bulk, Inform alerts, the Push API, cohorts."""
