@@ -11,7 +11,8 @@
       objects: flatten            keep, json, flatten (`address_city`), drop
       separator: _                between the parts of a flattened key
       booleans: {tag: tags, untag: tags_removed}   or keep, text, number
-      dates: {format: iso_seconds, suffix: _at}    canonical dates and instants; the suffix is added to their key
+      dates: {format: iso_seconds, suffix: _at}    canonical dates and instants; `prefix` and `suffix` are added to their
+                                  key; `days: keep` leaves dates without a time as they are
       max_items: 25               longer lists are cut
 
 Every rule is optional. Key rules apply to field names (and the parts of flattened ones), value rules at every depth.
@@ -35,6 +36,7 @@ from hub.sdk.json import dumps
 __all__ = ["SCHEMA", "Dialect"]
 
 _MAX_DEPTH = 32
+_DAY_CHARS = len("2026-03-14")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z)?", re.ASCII)
 _WORDS: Final = {
     "key_dropped": "the vendor has no place for a field of this name",
@@ -69,11 +71,14 @@ class Dialect:
         self.tags: Mapping[str, str] | None = booleans if isinstance(booleans, Mapping) else None
         self.booleans: str = "keep" if self.tags else booleans
         dates = section.get("dates") or {}
+        self.prefix: str = dates.get("prefix", "")
         self.suffix: str = dates.get("suffix", "")
+        self.keeps_days: bool = dates.get("days") == "keep"
         self.write_date = coercion("format", {"format": dates["format"]}) if "format" in dates else None
         # What most fields are: values that no rule changes, so that only their key is looked at.
         self._untouched = frozenset({int, float} | ({bool} if self.booleans == "keep" and not self.tags else set()))
-        self._longest = 0 if self.suffix or self.write_date else self.max_text or sys.maxsize
+        is_dated = self.prefix or self.suffix or self.write_date
+        self._longest = 0 if is_dated else self.max_text or sys.maxsize
 
     def name(self, key: str) -> str | None:
         """The vendor's name of a field, or None where it can have none (reserved, or nothing is left of it)."""
@@ -106,11 +111,14 @@ class _Run:
     def add(self, path: tuple[str, ...], value: Json) -> None:
         if isinstance(value, dict) and self._rules.objects == "flatten":
             return self._flatten(path, value)
-        name, lost = self._names.of(path, self._rules.suffix if self._rules.suffix and _is_date(value) else "")
+        is_dated = bool(self._rules.prefix or self._rules.suffix) and _is_date(value)
+        name, lost = self._names.of(path, self._rules.suffix if is_dated else "")
         if lost:
             self._warn(lost, path)
         if name is None:
             return None
+        if is_dated and not name.startswith(self._rules.prefix):
+            name = self._rules.prefix + name
         if isinstance(value, bool) and self._rules.tags is not None:
             return self._tag(name, self._rules.tags.get("tag" if value else "untag"))
         written = self._written(value, path)
@@ -150,7 +158,8 @@ class _Run:
         return self._list(value, path, depth) if isinstance(value, list) else self._object(value, path, depth)
 
     def _text(self, text: str, path: tuple[str, ...]) -> Json:
-        if self._rules.write_date is not None and _is_date(text):
+        is_kept = self._rules.keeps_days and len(text) == _DAY_CHARS
+        if self._rules.write_date is not None and not is_kept and _is_date(text):
             written = self._rules.write_date(text)
             if not isinstance(written, Failed):
                 return written

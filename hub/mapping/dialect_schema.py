@@ -33,7 +33,12 @@ SCHEMA: Final[dict[str, Any]] = {
         "dates": {
             "type": "object",
             "additionalProperties": False,
-            "properties": {"format": {"type": "string"}, "suffix": {"type": "string"}},
+            "properties": {
+                "format": {"type": "string"},
+                "prefix": {"type": "string"},
+                "suffix": {"type": "string"},
+                "days": {"enum": ["keep"]},
+            },
         },
         "max_items": {"type": "integer", "minimum": 1},
     },

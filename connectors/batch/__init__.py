@@ -1,0 +1,1 @@
+"""Batch (batch.com), a destination."""
