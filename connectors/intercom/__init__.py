@@ -1,0 +1,1 @@
+"""Intercom as a destination. Set-up for operators: docs/connectors/intercom.md."""

@@ -1,0 +1,1 @@
+"""Mailchimp as a destination. Set-up for operators: docs/connectors/mailchimp.md."""
