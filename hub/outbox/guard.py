@@ -7,6 +7,7 @@ first and to a private one later gains nothing.
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -38,6 +39,24 @@ def is_public(text: str) -> bool:
 def _nat64(address: IPv6Address) -> IPv4Address | None:
     prefix = int(IPv6Address(_NAT64))
     return IPv4Address(int(address) & 0xFFFF_FFFF) if int(address) >> 32 == prefix >> 32 else None
+
+
+def guard_servers(servers: Iterable[tuple[str, int]], who: str) -> None:
+    """For clients that open their own sockets. Raises PrivateAddress if a server has a private address.
+
+    A name that cannot be resolved is left to the client; one that changes its address afterwards is not noticed.
+    """
+    for host, port in servers:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError):
+            continue
+        for address in [str(one[4][0]) for one in found]:
+            if not is_public(address):
+                raise PrivateAddress(
+                    f"{who} {host!r}, which has the private address {address}; "
+                    "set HUB_ALLOW_PRIVATE_HOSTS=1 if it is meant, or correct the connection's host."
+                )
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import SimpleQueue
 from typing import Any, Literal
 
+from hub.core import clock
+from hub.core.clock import Micros
+from hub.outbox.answers import Answers
 from hub.outbox.finish import Push
 from hub.outbox.lane import Lane
 from hub.outbox.pace import ONE_CALL
+from hub.outbox.publisher import Publisher
 from hub.outbox.rules import Stopping
 from hub.outbox.sender import Exchange
 from hub.outbox.values import Held
 from hub.sdk.contract import Flow
 from hub.sdk.errors import ConfigurationError, DeliveryError, RateLimited
-from hub.sdk.flow import ContractBroken, run_flow
-from hub.sdk.values import Report, Request, Response, Route, Waiting
+from hub.sdk.flow import Broker as Publish
+from hub.sdk.flow import ContractBroken, Send, no_broker, run_flow
+from hub.sdk.rehearsal import over_http
+from hub.sdk.values import Publish as Message
+from hub.sdk.values import Published, Report, Request, Response, Route, Waiting
 
 LONGEST_WAIT_S = 5.0  # inside a flow; beyond that its deliveries go back into the queue
 EXCHANGES_KEPT = 20
@@ -58,6 +66,10 @@ class Job:
     calls: int = 0
     is_closed: bool = False  # its attempt has been ended in the ledger
     counts: dict[str, int] = field(default_factory=dict)
+    answers: Answers = field(init=False)  # of the version of the connection that this job was made for
+
+    def __post_init__(self) -> None:
+        self.answers = self.lane.answers
 
 
 @dataclass(slots=True)
@@ -85,25 +97,46 @@ Word = Reported | Done
 class Worker:
     """Runs jobs. All waiting ends when `stop` is set."""
 
-    def __init__(self, words: SimpleQueue[Word], stop: threading.Event, monotonic: Callable[[], float]) -> None:
-        self._words, self._stop, self._monotonic = words, stop, monotonic
+    def __init__(
+        self,
+        words: SimpleQueue[Word],
+        stop: threading.Event,
+        monotonic: Callable[[], float],
+        now: Callable[[], Micros] = clock.now,
+    ) -> None:
+        self._words, self._stop, self._monotonic, self._now = words, stop, monotonic, now
 
     def perform(self, job: Job) -> None:
         """Run a job to its end and say so; never raises."""
         self._words.put(self._run(job))
 
     def _run(self, job: Job) -> Done:
+        kept: list[Response] = []  # the answer that was just found, if it took no call
+        since = 0
+
         def send(request: Request) -> Response:
+            nonlocal since
+            kept.clear()
+            since = job.answers.moment()
+            found = job.answers.find(request, self._monotonic())
+            if found is not None:
+                kept.append(found)
+                return found
             return self._send(job, request)
 
         def classify(request: Request, response: Response) -> DeliveryError | None:
-            return self._classify(job, request, response)
+            if kept:
+                return None  # it was a success when it was kept
+            error = self._classify(job, request, response)
+            if error is None:
+                job.answers.keep(request, response, self._monotonic(), since)
+            return error
 
         def report(reports: Sequence[Report]) -> None:
             self._report(job, reports)
 
         try:
-            end = run_flow(job.records, job.flow(), send, classify, report)
+            end = run_flow(job.records, job.flow(), send, classify, report, self._publishing(job, send))
         except ContractBroken as broken:
             return Done(job, defect=broken)
         except ConfigurationError as error:
@@ -112,6 +145,8 @@ class Worker:
             return Done(job, error=error)
         except Exception as defect:  # noqa: BLE001 - a connector's own failure: recorded and raised by the engine
             return Done(job, defect=defect)
+        if isinstance(end.error, RateLimited) and end.error.until is None and not isinstance(end.error, Stopping):
+            self._slow_down(job, end.error, job.route.pools)  # the connector raised it itself
         return Done(job, error=end.error, value=end.value)
 
     def _report(self, job: Job, reports: Sequence[Report]) -> None:
@@ -120,7 +155,32 @@ class Worker:
         word.stored.wait()
 
     def _send(self, job: Job, request: Request) -> Response:
-        pools = _pools(job, request)
+        sender = job.lane.sender
+        exchange = sender.exchange(request)
+        with self._turn(job, _pools(job, request), exchange):
+            try:
+                exchange.response = sender.send(request, job.route.timeout_s)
+            finally:
+                job.answers.forget(request.forget)  # also after a failure: the vendor may have acted
+        return exchange.response
+
+    def _publishing(self, job: Job, send: Send) -> Publish:
+        """How the flow of this job publishes: to a cluster, or by `send` to a sandbox that plays one."""
+        publisher, broker = job.lane.sender, job.lane.destination.broker()
+        if not isinstance(publisher, Publisher):
+            return no_broker if broker is None else over_http(broker.host, send)
+
+        def publish(messages: Sequence[Message]) -> Sequence[Published | DeliveryError]:
+            posting = publisher.posting(messages)
+            with self._turn(job, job.route.pools, posting):
+                posting.answers = publisher.publish(messages)
+            return posting.answers
+
+        return publish
+
+    @contextmanager
+    def _turn(self, job: Job, pools: Sequence[str], exchange: Exchange) -> Iterator[None]:
+        """The right to make one call, once its turn has come; what came of it is noted. Raises Stopping without."""
         self._wait_for_turn(job, pools)
         lane = job.lane
         if not lane.share.enter(pools, self._stop.is_set):
@@ -128,42 +188,49 @@ class Worker:
         try:
             if job.kind != "check":
                 lane.look(self._monotonic(), is_trial=job.is_trial)
-            exchange = lane.sender.exchange(request)
             if len(job.exchanges) < EXCHANGES_KEPT:
                 job.exchanges.append(exchange)
             job.calls += 1
             try:
-                exchange.response = lane.sender.send(request, job.route.timeout_s)
+                yield
             except DeliveryError as error:
                 exchange.failure = str(error)
+                if isinstance(error, RateLimited):
+                    self._slow_down(job, error, pools)  # of the token endpoint
                 raise
-            return exchange.response
         finally:
             lane.share.leave(pools)
 
     def _wait_for_turn(self, job: Job, pools: Sequence[str]) -> None:
         at = self._monotonic()
-        if job.has_reserved:
+        if job.has_reserved and list(pools) == list(job.route.pools):  # a look-up before it may draw on others
             job.has_reserved, start = False, job.start_at
         else:
             reserved = job.lane.share.reserve(pools, job.units, at, LONGEST_WAIT_S)
             if reserved is None:
-                raise Stopping("The vendor's rate limit is used up; the delivery waits in the queue.")
+                until = clock.to_datetime(self._now()) + timedelta(seconds=LONGEST_WAIT_S)
+                raise Stopping("The vendor's rate limit is used up; the delivery waits in the queue.", until=until)
             start = reserved
         if self._stop.wait(max(0.0, start - at)) if start > at else self._stop.is_set():
             raise Stopping
 
     def _classify(self, job: Job, request: Request, response: Response) -> DeliveryError | None:
         error = job.lane.destination.classify(request, response)
+        if error is not None and error.response is None:
+            error.response = response
         if isinstance(error, RateLimited):
-            pools = error.pools or _pools(job, request)
-            wait_s = None if error.until is None else (error.until - response.received_at).total_seconds()
-            paused_s = job.lane.share.refused(pools, self._monotonic(), wait_s)
-            if error.until is None:
-                error.until = response.received_at + timedelta(seconds=paused_s)
+            self._slow_down(job, error, _pools(job, request))
         elif error is None:
             job.lane.share.succeeded(_pools(job, request))
         return error
+
+    def _slow_down(self, job: Job, error: RateLimited, pools: Sequence[str]) -> None:
+        """Pause the pools that the error names, else those of the call, and say until when."""
+        heard_at = error.response.received_at if error.response else clock.to_datetime(self._now())
+        wait_s = None if error.until is None else (error.until - heard_at).total_seconds()
+        paused_s = job.lane.share.refused(error.pools or pools, self._monotonic(), wait_s)
+        if error.until is None:
+            error.until = heard_at + timedelta(seconds=paused_s)
 
 
 def _pools(job: Job, request: Request) -> Sequence[str]:

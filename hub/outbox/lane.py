@@ -10,10 +10,12 @@ from datetime import timedelta
 from hub.core import clock
 from hub.core.logging import logger
 from hub.core.secrets import Vault
+from hub.outbox.answers import Answers
 from hub.outbox.build import Builder
 from hub.outbox.circuit import Circuit
 from hub.outbox.masking import Mask
 from hub.outbox.pace import Pace, Share
+from hub.outbox.publisher import Publisher
 from hub.outbox.rules import Stopping
 from hub.outbox.sender import Sender
 from hub.outbox.values import Mappings, People
@@ -54,9 +56,10 @@ class Lane:
     connection: Connection
     destination: Destination
     builder: Builder
-    sender: Sender
+    sender: Sender | Publisher
     share: Share
     mask: Mask
+    answers: Answers = field(default_factory=Answers)
     circuit: Circuit = field(default_factory=Circuit)
     people: set[str] = field(default_factory=set)  # whose calls are under way, by survivor
     jobs: int = 0
@@ -90,7 +93,7 @@ class Lane:
         """Take up a changed connection. What is under way and what was learnt stays."""
         fresh = open_lane(connection, destination, pace, ports)
         self.connection, self.destination, self.builder = connection, destination, fresh.builder
-        self.sender, self.share, self.mask = fresh.sender, fresh.share, fresh.mask
+        self.sender, self.share, self.mask, self.answers = fresh.sender, fresh.share, fresh.mask, fresh.answers
         self.stopped_routes.clear()
         self.look_at = 0.0
 
@@ -100,10 +103,20 @@ def hosts_of(destination: Destination, connection: Connection) -> Mapping[str, s
     return {**destination.hosts(), **connection.hosts}
 
 
+def open_sender(
+    destination: Destination, hosts: Mapping[str, str], mask: Mask, *, allow_private: bool
+) -> Sender | Publisher:
+    """What reaches the vendor: HTTP, or a broker's client. A broker redirected to an http address is a sandbox."""
+    broker, auth = destination.broker(), destination.auth()
+    if broker is None or hosts[broker.host].startswith("http"):
+        return Sender(hosts, auth, mask, allow_private=allow_private)
+    return Publisher(broker, hosts, auth, mask, allow_private=allow_private)
+
+
 def open_lane(connection: Connection, destination: Destination, pace: Pace, ports: Ports) -> Lane:
     """A lane for a connection as it is now. Raises ConfigurationError if its connector cannot say what it needs."""
     mask = Mask(connection.secrets.values())
-    sender = Sender(hosts_of(destination, connection), destination.auth(), mask, allow_private=ports.allow_private)
+    sender = open_sender(destination, hosts_of(destination, connection), mask, allow_private=ports.allow_private)
     share = pace.share(connection.id, connection.connector, destination)
     return Lane(
         connection, destination, Builder(connection, destination, ports.mappings, ports.vault), sender, share, mask

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, final
 
 from pydantic import BaseModel, SecretStr
 
+from hub.sdk.broker import Broker
 from hub.sdk.errors import (
     AuthFailed,
     DeliveryError,
@@ -85,6 +86,10 @@ class Destination(Connector):
     def auth(self) -> Mapping[str, Auth]:
         """Credentials by host name."""
         return {}
+
+    def broker(self) -> Broker | None:
+        """The cluster to publish to, for a destination whose flows yield `Publish`; it names one of `hosts`."""
+        return None
 
     def account(self) -> str:
         """Connections with the same account share limits. Default: this connection alone."""

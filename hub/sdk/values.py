@@ -63,7 +63,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom a push is about. `previous`: an older email or phone; `remembered`: vendor ids the hub keeps for us."""
+    """Whom a push is about. `remembered`: vendor ids the hub keeps for us.
+
+    `previous`: the email or phone of the profile that this connection last accepted, where it is another now; given with
+    profiles, audiences and consents. An event or message that needs the new address waits by its route's `after`.
+    """
 
     source_id: str
     email: str | None = None

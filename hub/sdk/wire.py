@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from hub.sdk.broker import PLAIN, TLS
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import Auth, Basic, Bearer, ClientCredentials, Request, Secret
 
@@ -44,13 +45,14 @@ def encode(
     url = base.rstrip("/") + request.path
     if request.query:
         url += "?" + urlencode({name: _text(value, show) for name, value in request.query.items()}, doseq=True)
-    headers = {"accept": "application/json", "user-agent": USER_AGENT}
+    is_http = not base.startswith((PLAIN, TLS))  # a broker's protocol has no such headers
+    headers = {"accept": "application/json", "user-agent": USER_AGENT} if is_http else {}
     credentials = (auth or {}).get(request.host)
-    if credentials is not None:
+    if credentials is not None and is_http:
         name, value = _authorization(credentials, show)
         headers[name] = value
     content_type, body = _body(request, show)
-    if content_type:
+    if content_type and is_http:
         headers["content-type"] = content_type
     headers.update({name.lower(): str(_text(value, show)) for name, value in request.headers.items()})
     return Wire(request.method, url, headers, body)
