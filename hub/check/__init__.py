@@ -6,18 +6,37 @@ In: a connector as discovery found it. Out: verdicts. Keeps: nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+from hub.check.ledger import ledger_hides_secrets, wrong_credentials_pause
 from hub.check.mapping import mapping_checks
 from hub.registry.discovery import Found
 from hub.sdk.kit.suite import Check, Verdict, checks_for, verdict
 
-__all__ = ["checks", "run"]
+__all__ = ["IN_THE_HUB", "checks", "run"]
+
+IN_THE_HUB = (
+    (
+        "the-ledger-hides-secrets",
+        "What the hub writes down of its calls, in rows and in the log, shows no secret.",
+        ledger_hides_secrets,
+    ),
+    (
+        "wrong-credentials-pause",
+        "In the hub, wrong credentials pause the connection and its deliveries wait.",
+        wrong_credentials_pause,
+    ),
+)
+"""Checks of a destination that run the hub's own outbox."""
 
 
 def checks(found: Found) -> Iterator[Check]:
-    """Every check that concerns this connector: the pure part, then what its mapping must keep."""
-    yield from checks_for(found.subject())
+    """Every check that concerns this connector: the pure part, its mapping, then what the hub makes of it."""
+    subject = found.subject()
+    yield from checks_for(subject)
     yield from mapping_checks(found)
+    if subject.destination_class is not None and subject.simulator_class is not None:
+        yield from (Check(name, sentence, partial(function, found)) for name, sentence, function in IN_THE_HUB)
 
 
 def run(found: Found) -> Iterator[Verdict]:

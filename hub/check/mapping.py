@@ -1,56 +1,27 @@
-"""Checks of a connector's mapping file: it is valid, and its vendor takes what it makes."""
+"""Checks of a connector's mapping file: it is valid, its targets allow what it makes, and its vendor takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 
+from hub.check.records import scopes
 from hub.mapping.files import Folders, read_file
 from hub.mapping.inbound import compile_inbound
-from hub.mapping.outbound import compile_outbound
+from hub.mapping.model import Mapped
+from hub.mapping.outbound import Outbound, compile_outbound
 from hub.registry.discovery import Found, example_settings
+from hub.sdk.kit.bench import in_memory
 from hub.sdk.kit.failed import require
 from hub.sdk.kit.suite import Check
-from hub.sdk.values import Json, Operation
+from hub.sdk.values import Accepted, AnyPush, EventPush, Operation, ProfilePush
 
-PROFILE: Mapping[str, Json] = {
-    "source_id": "cust_1001",
-    "name": "Ada Quill",
-    "first_name": "Ada",
-    "last_name": "Quill",
-    "email": "ada@example.com",
-    "phone": "+48600100200",
-    "birthdate": "1988-11-02",
-    "gender": "female",
-    "locale": "en-GB",
-    "timezone": "Europe/London",
-    "created_at": "2021-05-04T08:15:00Z",
-    "address": {"line_1": "4 Lantern Row", "city": "Bristol", "postal_code": "BS1 4ZZ", "country": "GB"},
-    "metadata": {"loyalty_tier": "gold", "points": 1280, "newsletter": True, "tags": ["tents", "mugs"]},
-    "identities": {"email": ["ada@example.com"]},
-    "consents": {"email": {"status": "granted", "at": "2026-03-14T09:00:00Z"}},
-    "groups": {},
-    "audiences": {"big_spenders": {"member": True}},
-}
-SCOPE: Mapping[str, Json] = {
-    "profile": PROFILE,
-    "event": {
-        "id": "evt-1",
-        "kind": "track",
-        "name": "Product Viewed",
-        "key": "product_viewed",
-        "occurred_at": "2026-03-14T10:20:06Z",
-        "properties": {"product_id": "prd_1001", "price": 249.5, "tags": ["green"]},
-    },
-    "code": {"code": "SPRING-7QX2", "value": 10, "expires_at": "2026-04-01T00:00:00Z"},
-    "distribution": {"id": "dist_9", "name": "spring"},
-    "delivery": {"id": "01JABCDEFGHJKMNPQRSTVWXYZ0", "at": "2026-03-14T10:15:00Z"},
-    "consent": {"topic": "email", "status": "granted", "at": "2026-03-14T09:00:00Z"},
-    "audience": {"key": "big_spenders", "member": True},
-}
+__all__ = ["mapping_checks", "outbound_of"]
 
 
 def mapping_checks(found: Found) -> Iterator[Check]:
@@ -59,8 +30,24 @@ def mapping_checks(found: Found) -> Iterator[Check]:
     if found.destination_class is None:
         return
     for operation in sorted(found.destination_class.Options):
-        name, sentence = f"maps: {operation}", f"What the mapping makes for {operation} fits the declared targets."
-        yield Check(name, sentence, partial(_fits_targets, found, operation))
+        sentence = f"What the mapping makes for {operation} fits the declared targets."
+        yield Check(f"maps: {operation}", sentence, partial(_fits_targets, found, operation))
+        if found.subject().simulator_class is not None:
+            sentence = f"The vendor takes what the mapping makes for {operation} of full records."
+            yield Check(f"arrives: {operation}", sentence, partial(_arrives, found, operation))
+
+
+def outbound_of(found: Found) -> Outbound:
+    """A destination's compiled mapping. Raises CheckFailed if there is none."""
+    require(found.mapping_path, f"there is no mapping.yaml in its folder and no mappings/{found.name}.yaml")
+    assert found.mapping_path is not None
+    return _compiled(found.mapping_path, found.mapping_path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _compiled(path: Path, _changed_at: int) -> Outbound:
+    """Compiling costs more than most checks, and a dozen of them ask for the same file."""
+    return compile_outbound(read_file(path, Folders()).document)
 
 
 def _is_valid(found: Found) -> None:
@@ -74,18 +61,47 @@ def _is_valid(found: Found) -> None:
         compile_outbound(document)
 
 
+def _mapped(found: Found, operation: Operation) -> list[Mapped]:
+    """What the mapping makes of each full record; empty where it makes nothing of an erasure."""
+    assert found.destination_class is not None
+    options = example_settings(found.destination_class.Options[operation])
+    outbound = outbound_of(found)
+    made = [outbound.apply(operation, {**scope, "options": options}) for scope in scopes(operation)]
+    if operation is Operation.ERASE:
+        return [one for one in made if not one.skip]  # it carries identifiers; most vendors need no mapped field
+    skipped = [one.skip for one in made if one.skip]
+    require(not skipped, f"the mapping skips an ordinary record: {', '.join(map(str, skipped))}")
+    return made
+
+
 def _fits_targets(found: Found, operation: Operation) -> None:
-    path, destination = found.mapping_path, found.destination_class
-    assert path is not None
-    assert destination is not None
-    options = example_settings(destination.Options[operation])
-    outbound = compile_outbound(read_file(path, Folders()).document)
-    mapped = outbound.apply(operation, {**SCOPE, "options": options})
-    if operation is Operation.ERASE and mapped.skip:
-        return  # an erasure carries identifiers; most vendors need no mapped field
-    require(not mapped.skip, f"the mapping skips an ordinary record: {mapped.skip}")
-    schema: Any = destination.targets.get(operation)
+    assert found.destination_class is not None
+    schema: Any = found.destination_class.targets.get(operation)
+    mapped = _mapped(found, operation)
     if schema is None:
         return
-    problems = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(mapped.fields)]
+    validator = jsonschema.Draft202012Validator(schema)
+    problems = [error.message for one in mapped for error in validator.iter_errors(one.fields)]
     require(not problems, f"the mapping makes fields that the targets do not allow: {'; '.join(problems[:3])}")
+
+
+def _arrives(found: Found, operation: Operation) -> None:
+    """Each record, mapped and sent to the simulator, is accepted."""
+    bench = in_memory(found.subject())
+    bench.known(operation, 1)
+    for number, mapped in enumerate(_mapped(found, operation)):
+        (push,) = bench.pushes(operation, 1)
+        sent = _with(push, mapped)
+        sent = replace(
+            sent, delivery_id=f"{sent.delivery_id[:-1]}{number}", vendor_key=f"{sent.vendor_key[:-1]}{number}"
+        )
+        got = bench.settle([sent])[sent.delivery_id]
+        require(isinstance(got, Accepted), f"{operation}: the vendor does not take what the mapping makes: {got}")
+
+
+def _with(push: AnyPush, mapped: Mapped) -> AnyPush:
+    if isinstance(push, ProfilePush):
+        return replace(push, fields=mapped.fields, changed=mapped.fields, unset=mapped.unset)
+    if isinstance(push, EventPush) and mapped.name:
+        return replace(push, fields=mapped.fields, name=mapped.name)
+    return replace(push, fields=mapped.fields)

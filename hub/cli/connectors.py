@@ -1,15 +1,20 @@
-"""Commands for connectors: list, scaffold, check."""
+"""Commands for connectors: list, scaffold, check, reload."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.support import as_json, print_json, print_rows
+from hub.cli.support import ACTOR, as_json, open_hub, print_json, print_rows
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover
 from hub.sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hub.sdk.kit.suite import Verdict
 
 
 @click.group()
@@ -58,12 +63,40 @@ def check(name: str, json_: bool) -> None:
             [{"check": v.check.name, "sentence": v.check.sentence, "problem": v.problem or None} for v in verdicts]
         )
     else:
-        for each in verdicts:
-            mark = click.style("✗", fg="red") if each.problem else click.style("✓", fg="green")
-            click.echo(f"{mark} {each.check.name:<32} {each.problem or each.check.sentence}")
+        _print_table(verdicts)
         click.echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} checks hold.")
     if failed:
         raise SystemExit(1)
+
+
+@connectors.command()
+def reload() -> None:
+    """Let the running roles find new and changed connectors: they start again, one after the other, within seconds.
+
+    Nothing that waits is lost, and webhooks are taken again after a moment; senders repeat what was refused meanwhile.
+    Folders are looked for in the HUB_CONNECTORS_PATH that the roles were started with.
+    """
+    from hub.core import clock
+    from hub.core.database import write
+    from hub.runtime import reload as reloading
+
+    broken = [one for one in discover(Settings().connectors_path).values() if one.error]
+    for one in broken:
+        click.echo(f"{one.name} cannot be used: {one.error}", err=True)
+    with write(open_hub().engine) as database:
+        roles = reloading.ask(database, clock.now(), ACTOR)
+    if roles:
+        click.echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
+    else:
+        click.echo("No role is running; the next start finds every connector.")
+
+
+def _print_table(verdicts: Sequence[Verdict]) -> None:
+    """One row a check: whether it holds, its name, and what is wrong or what it proves."""
+    width = max(len(each.check.name) for each in verdicts)
+    for each in verdicts:
+        mark = click.style("✗", fg="red") if each.problem else click.style("✓", fg="green")
+        click.echo(f"{mark} {each.check.name:<{width}}  {each.problem or each.check.sentence}")
 
 
 def _found(name: str) -> Found:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from hub.core.settings import Settings
+from hub.sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hub.registry.discovery import Found
+    from hub.sdk.kit.subject import Subject
 
 
 @click.command()
@@ -18,32 +26,35 @@ def demo(once: bool) -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8090, show_default=True, help="Of the first simulator; the others follow.")
-def sandbox(host: str, port: int) -> None:
-    """Serve a simulator of every destination over HTTP, to connect a hub to without any vendor account."""
+@click.option("--port", default=8090, show_default=True, help="Of the page; the simulators follow, one port each.")
+@click.option("--reached-as", default="", metavar="HOST", help="What hubs call this host, if not --host.")
+def sandbox(host: str, port: int, reached_as: str) -> None:
+    """Serve a simulator of every destination, and one page that shows how to connect each and what it received."""
     import signal
     import threading
-    from contextlib import ExitStack
 
     from hub.registry.discovery import discover
-    from hub.sdk.kit.server import serve
+    from hub.sdk.kit.board import sandbox as serving
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with ExitStack() as stack:
-        for found in discover(Settings().connectors_path).values():
-            simulator_class = found.subject().simulator_class if not found.error else None
-            if simulator_class is None:
-                continue
-            simulator = simulator_class()
-            url = stack.enter_context(serve(simulator, host, port))
-            simulator.url = url
-            port += 1
-            settings = {**simulator.example_settings(), **{f"hosts.{k}": v for k, v in simulator.base_urls().items()}}
-            pairs = " ".join(f"--set {key}={value}" for key, value in settings.items())
-            click.echo(f"{found.title}: {url}  (what it holds: {url}/_sim/state)")
-            click.echo(f"  hub destinations add {found.name} --name {found.name}-sandbox {pairs}")
+    found = [one for one in discover(Settings().connectors_path).values() if not one.error and one.destination_class]
+    with serving(_subjects(found), host, port, reached_as) as (page, stands):
+        for stand in stands:
+            click.echo(f"{stand.title}: {stand.url}\n  {stand.command}")
+        click.echo(f"What each of them received: {page}/")
         try:
             stop.wait()
         except KeyboardInterrupt:
             click.echo("Stopped.")
+
+
+def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
+    """By title. A simulator that cannot be loaded is told of and left out."""
+    subjects = {}
+    for one in found:
+        try:
+            subjects[one.title] = one.subject()
+        except ConfigurationError as error:
+            click.echo(f"{one.name} has no simulator: {error}", err=True)
+    return subjects

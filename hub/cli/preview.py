@@ -6,31 +6,57 @@ from typing import Any, TextIO
 
 import click
 
-from hub.cli.support import parse_pairs, print_json, settings_option
+from hub.cli.support import json_or_text, parse_pairs, print_json, settings_option
 from hub.core.settings import Settings
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
+from hub.sdk.values import Operation
 
-FILE = click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
+INPUT = click.File("r", encoding="utf-8", errors="replace", lazy=True)
+FILE = click.argument("file", type=INPUT, default="-")
 
 
 @click.command()
-@click.option("--from", "source", required=True, metavar="CONNECTOR", help="The source whose message it is.")
-@click.option("--to", "destination", required=True, metavar="CONNECTOR", help="The destination to preview.")
+@click.option("--source", required=True, metavar="CONNECTOR", help="The source whose message it is.")
+@click.option("--destination", required=True, metavar="CONNECTOR", help="The destination to preview.")
+@click.option(
+    "--operation",
+    "operations",
+    multiple=True,
+    type=click.Choice([one.value for one in Operation]),
+    help="May be repeated. Default: all that the message gives something to, but messages.",
+)
+@click.option("--file", "file", type=INPUT, default="-", help="The message. Default: standard input.")
 @settings_option
-@FILE
-def preview(source: str, destination: str, pairs: tuple[str, ...], file: TextIO) -> None:
-    """Show what a message (JSON, or a list of them) would send: one request a line, secrets masked; nothing is sent.
+@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option, such as a campaign's id.")
+def preview(
+    source: str,
+    destination: str,
+    operations: tuple[str, ...],
+    file: TextIO,
+    pairs: tuple[str, ...],
+    options: tuple[str, ...],
+) -> None:
+    """Show what a message (JSON, a list of them, or one a line) would send: one request a line, secrets masked.
 
-    The destination is new and in step with profiles and events. What would not be sent is told on standard error.
+    Nothing is sent, and neither a database nor a connection is needed: the destination is new, its settings are the
+    examples but for those given with --set. With --operation messages each person gets an example code. What would not
+    be sent is told on standard error.
     """
-    from hub.runtime import previewing
+    from hub.runtime.previewing import Wish, preview
 
-    found = previewing.preview(Installation(Settings()), source, destination, messages(file), parse_pairs(pairs))
+    wish = Wish(
+        source,
+        destination,
+        [Operation(one) for one in operations],
+        {name: json_or_text(value) for name, value in parse_pairs(pairs).items()},
+        {name: json_or_text(value) for name, value in parse_pairs(options).items()},
+    )
+    found = preview(Installation(Settings()), wish, messages(file))
     for request in found.requests:
         print_json(request)
-    for note in found.notes:
+    for note in dict.fromkeys(found.notes):
         click.echo(note, err=True)
     if not found.requests:
         raise ConfigurationError("Nothing would be sent.")

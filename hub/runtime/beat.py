@@ -15,6 +15,7 @@ from hub.core.clock import MINUTE, SECOND, Micros
 from hub.core.database import write
 from hub.core.ids import new_id
 from hub.core.logging import logger
+from hub.runtime.reload import WISH, is_due
 from hub.runtime.tables import BEAT
 
 EVERY_S = 3.0
@@ -26,10 +27,13 @@ CRASH_LOOP = 3  # that many crashes within the window, and no process that outli
 
 
 @contextmanager
-def beating(engine: Engine, role: str) -> Iterator[None]:
-    """Leave signs of life for as long as the block runs. If it ends by an exception, its last sign stays as a trace."""
+def beating(engine: Engine, role: str, reload: Callable[[], None] | None = None) -> Iterator[None]:
+    """Leave signs of life for as long as the block runs. If it ends by an exception, its last sign stays as a trace.
+
+    `reload` is called once, from another thread, when an operator wants this process to make way for a fresh one.
+    """
     done = threading.Event()
-    process = _Process(engine, new_id(), role, clock.now())
+    process = _Process(engine, new_id(), role, clock.now(), reload)
     thread = threading.Thread(target=process.beat, args=(done,), name="beat", daemon=True)
     thread.start()
     try:
@@ -48,23 +52,32 @@ class _Process:
     id: str
     role: str
     started_at: Micros
+    reload: Callable[[], None] | None = None
 
     def beat(self, done: threading.Event) -> None:
+        wishes: list[bool] = []
+        reload = self.reload
         while True:
-            self._write(self._touch)
+            self._write(lambda connection: wishes.append(self._touch(connection)))
+            if reload is not None and any(wishes):
+                logger("runtime").info("making way for a fresh process, as asked", role=self.role)
+                reload()
+                reload = None
             if done.wait(EVERY_S):
                 return
 
     def take_away(self) -> None:
         self._write(lambda connection: connection.execute(delete(BEAT).where(BEAT.c.id == self.id)))
 
-    def _touch(self, connection: Connection) -> None:
+    def _touch(self, connection: Connection) -> bool:
+        """Whether this process is to make way."""
         now = clock.now()
         if connection.execute(update(BEAT).where(BEAT.c.id == self.id).values(at=now)).rowcount:
-            return
+            return is_due(connection, self.role, self.started_at, now)
         old = (BEAT.c.role == self.role) & (BEAT.c.at < now - WINDOW)
         connection.execute(delete(BEAT).where(old))
         connection.execute(BEAT.insert(), {"id": self.id, "role": self.role, "started_at": self.started_at, "at": now})
+        return False
 
     def _write(self, change: Callable[[Connection], object]) -> None:
         try:
@@ -95,7 +108,8 @@ class RoleHealth:
 def health(connection: Connection, now: Micros) -> Mapping[str, RoleHealth]:
     """Every role that runs or has died, by name."""
     spans: dict[str, list[tuple[Micros, Micros]]] = {}
-    for role, started_at, at in connection.execute(select(BEAT.c.role, BEAT.c.started_at, BEAT.c.at)):
+    query = select(BEAT.c.role, BEAT.c.started_at, BEAT.c.at).where(BEAT.c.id != WISH)
+    for role, started_at, at in connection.execute(query):
         spans.setdefault(role, []).append((started_at, at))
     return {role: _health(spans[role], now) for role in sorted(spans)}
 

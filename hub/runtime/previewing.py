@@ -1,49 +1,56 @@
-"""What a message would send: a hub of its own in a temporary folder, the vendor played by its simulator, no network.
+"""What messages would send: mapped, merged and built by the rooms' own rules, the vendor played by its simulator.
 
-Everything is the real thing (mapping, merge, syncs, builder, connector) but the last step, so a preview cannot differ
-from what is sent. Times and ids come from the input: the same input prints the same.
+No network, no configured connection, and of the database only the metadata schemas, if there is one. Times and ids come
+from the input: the same input prints the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Connection as Database
-from sqlalchemy import select
+from pydantic import BaseModel
 
 from hub.core.clock import Micros, to_datetime
-from hub.core.database import write
-from hub.distributions import syncs
+from hub.core.secrets import Vault
 from hub.mapping.coerce_time import read_instant
 from hub.mapping.inbound import Inbound, compile_inbound
-from hub.mapping.model import Json, Verdict
+from hub.mapping.model import Change, Json, Verdict
+from hub.mapping.outbound import compile_outbound
 from hub.mapping.versions import resolve
-from hub.mapping.watch import Mappings
-from hub.outbox.build import Builder, Built, Known
-from hub.outbox.tables import DELIVERY
-from hub.outbox.values import Row
-from hub.profiles import store as profiles
+from hub.outbox.build import Builder
+from hub.profiles.rules.schemas import Schemas
 from hub.profiles.rules.stamps import message_key
 from hub.profiles.values import AppliedChange
-from hub.registry.discovery import example_settings, get
-from hub.runtime.connections import add_destination
-from hub.runtime.following import Follower
+from hub.registry.discovery import build, example_settings, get
+from hub.registry.values import Connection
+from hub.runtime.imagined import Imagined
 from hub.runtime.installation import Installation
-from hub.runtime.schema import create_all
+from hub.runtime.preview_rows import EXAMPLE_CODE, ORDER, rows_of
+from hub.runtime.preview_stage import Stage
+from hub.runtime.schemas import installed
+from hub.sdk.contract import Destination
+from hub.sdk.declared import redirected
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import canonical, loads
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.values import Operation, Request, Response
-from hub.sdk.wire import encode
+from hub.sdk.kit.bench import Bench
+from hub.sdk.kit.http import without_network
+from hub.sdk.kit.simulator import ManualClock
+from hub.sdk.values import Operation
 
 UNDATED: Micros = 1_767_225_600_000_000  # 2026-01-01: when a message that names no time was received
-SYNCED = (Operation.PROFILES, Operation.EVENTS)
-_ID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+HOSTS = "hosts."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be previewed. No operations: those that the messages give something to."""
+
+    source: str
+    destination: str
+    operations: Sequence[Operation] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +61,33 @@ class Preview:
     notes: list[str] = field(default_factory=list)
 
 
-def preview(
-    hub: Installation, source: str, destination: str, messages: Sequence[Json], settings: Mapping[str, str]
-) -> Preview:
-    """What a new destination, in step with profiles and events, would be sent for these messages.
+def preview(hub: Installation, wish: Wish, messages: Sequence[Json]) -> Preview:
+    """What a new destination would be sent for these messages: profiles, events, memberships, consents and erasures
+    that follow from them, and messages with an example code if asked for.
 
-    `settings` replace the examples of the destination's settings. Raises ConfigurationError.
+    Settings and options that must be set and are not given take their examples. Raises ConfigurationError.
     """
-    with TemporaryDirectory(prefix="switchboard-preview-") as folder:
-        scratch = Installation(
-            hub.settings.model_copy(update={"data_dir": Path(folder), "database_url": "", "kafka_bootstrap": ""})
-        )
-        create_all(scratch.engine)
-        try:
-            return _previewed(scratch, source, destination, messages, settings)
-        finally:
-            scratch.engine.dispose()
+    told = Preview()
+    changes = _changes(source_mapping(hub, wish.source), installed(hub), messages, told)
+    now = max(map(received_at, messages), default=UNDATED)
+    bench, hosts = _bench(hub, wish, now)
+    vault = Vault("preview")
+    people = Imagined(changes)
+    wanted = wish.operations or [one for one in ORDER if one in bench.destination.Options and one != Operation.MESSAGES]
+    rows = rows_of(people, changes, wanted, _options(bench.destination, wish), vault, now)
+    if Operation.MESSAGES in wanted and rows:
+        told.notes.append(f"The code {EXAMPLE_CODE} is an example; a distribution gives each person their own.")
+    outbound = compile_outbound(resolve(wish.destination, "", hub.folders).document)
+    builder = Builder(_connection(wish), bench.destination, lambda _hash: outbound, vault)
+    stage = Stage(bench, builder, hosts, {one: people.view(root) for one, root in people.roots.items()}, now)
+    if Operation.PROFILES not in wanted and Operation.PROFILES in bench.destination.Options:
+        # The vendor knows these people already, as it would by the time the rest is sent.
+        known = {Operation.PROFILES: _least(bench.destination.Options[Operation.PROFILES])}
+        stage.play(rows_of(people, [], [Operation.PROFILES], known, vault, now))
+        stage.notes.clear()
+        stage.requests.clear()
+    stage.play(rows)
+    return Preview(stage.requests, told.notes + stage.notes)
 
 
 def received_at(message: Json) -> Micros:
@@ -88,85 +106,83 @@ def source_mapping(hub: Installation, source: str) -> Inbound:
     return compile_inbound(document, connection_id="preview", options=example_settings(kind.Settings))
 
 
-def _previewed(
-    scratch: Installation, source: str, destination: str, messages: Sequence[Json], settings: Mapping[str, str]
-) -> Preview:
-    found, inbound = get(scratch.connectors, destination), source_mapping(scratch, source)
-    bench = in_memory(found.subject(), settings)
-    told = Preview()
-    now = max(map(received_at, messages), default=UNDATED)
-    given = {name: str(value) for name, value in bench.simulator.example_settings().items()} | dict(settings)
-    with write(scratch.engine) as database:
-        connection = add_destination(scratch, database, now, destination, "preview", given, "preview")
-        for operation in SYNCED:
-            if operation in bench.destination.Options:
-                syncs.add(database, now, connection_id=connection.id, operation=operation, options={})
-        _apply(scratch, database, inbound, messages, now, told)
-        rows = _rows(database)
-        people = sorted({row.source_id for row in rows})
-        known = Known(profiles.views(database, people), {}, {})
-    builder = Builder(connection, bench.destination, Mappings(scratch.engine, scratch.folders).outbound)
-    built = [builder.build(row, known, now, to_datetime(now)) for row in rows]
-    for row, one in zip(rows, built, strict=True):
-        if not isinstance(one, Built):
-            told.notes.append(
-                f"The {row.operation} of {row.source_id} would be {one.state} ({one.reason}): {one.detail}"
-            )
-    told.requests.extend(_sent(bench, [one for one in built if isinstance(one, Built)]))
-    return told
-
-
-def _apply(
-    scratch: Installation, database: Database, inbound: Inbound, messages: Sequence[Json], now: Micros, told: Preview
-) -> None:
+def _changes(inbound: Inbound, schemas: Schemas, messages: Sequence[Json], told: Preview) -> list[AppliedChange]:
     changes = []
     for place, message in enumerate(messages):
         message_id = f"preview-{place}"
-        change = inbound.apply(message, message_id=message_id, received_at=received_at(message))
+        at = received_at(message)
+        change = schemas.filter(inbound.apply(message, message_id=message_id, received_at=at))
         told.notes.extend(f"{one.code} at {one.path}: {one.text}" for one in change.warnings)
         if change.verdict is not Verdict.APPLY:
             told.notes.append(f"Message {place + 1} would be {change.verdict}d: {change.reason}.")
-        elif change.source_id is not None:
-            key = message_key("preview", message_id)
-            changes.append(AppliedChange(change, "preview", message_id, key, 0, now))
-    merged = profiles.merge(database, changes, now, scratch.vault.digest)
-    Follower(scratch).follow(database, changes, merged, now)
+        elif _is_quiet(change):
+            told.notes.append(f"Message {place + 1} is a test or a replay by its sender; nothing follows from it.")
+        else:
+            changes.append(AppliedChange(change, "preview", message_id, message_key("preview", message_id), 0, at))
+    return changes
 
 
-def _rows(database: Database) -> list[Row]:
-    """The deliveries that followed, under ids that their content gives."""
-    query = select(*[DELIVERY.c[name] for name in Row._fields]).where(DELIVERY.c.state == "waiting")
-    rows = [Row(*row) for row in database.execute(query)]
-    order = {str(operation): place for place, operation in enumerate(SYNCED)}
-    rows.sort(key=lambda row: (order[row.operation], row.source_id, row.at, row.record))
-    return [row._replace(id=_derived(place, row)) for place, row in enumerate(rows)]
+def _is_quiet(change: Change) -> bool:
+    return change.is_test or change.is_replay
 
 
-def _derived(place: int, row: Row) -> str:
-    digest = blake2b(canonical([place, row.operation, row.source_id, row.record]), digest_size=26).digest()
-    return "".join(_ID[byte % len(_ID)] for byte in digest)
+def _bench(hub: Installation, wish: Wish, now: Micros) -> tuple[Bench, Mapping[str, str]]:
+    """The destination in front of a simulator that takes any credentials, and where its requests would go."""
+    found = get(hub.connectors, wish.destination)
+    if found.destination_class is None:
+        raise ConfigurationError(
+            f"The connector {wish.destination!r} is no destination; `hub connectors list` shows which are."
+        )
+    places = {name.removeprefix(HOSTS): str(url) for name, url in wish.settings.items() if name.startswith(HOSTS)}
+    given = {name: value for name, value in wish.settings.items() if not name.startswith(HOSTS)}
+    subject, clock = found.subject(), ManualClock(to_datetime(now))
+    if subject.simulator_class is None:
+        raise ConfigurationError(f"The connector {wish.destination!r} has no simulator to play its vendor.")
+    simulator = subject.simulator_class(clock=clock)
+    simulator.is_trusting = True
+    values = _least(found.destination_class.Settings) | simulator.example_settings() | given
+    destination = build(found.destination_class, values, {})
+    bench = Bench(destination, simulator, clock, without_network(destination, simulator, clock))
+    return bench, redirected(destination, places)
 
 
-def _sent(bench: Bench, built: Sequence[Built]) -> Iterator[dict[str, Json]]:
-    sent: list[dict[str, Json]] = []
-    hosts, auth = bench.destination.hosts(), bench.destination.auth()
-
-    def send(request: Request) -> Response:
-        wire = encode(request, hosts, auth, masked=True)
-        sent.append({"method": wire.method, "url": wire.url, "headers": dict(wire.headers), "body": _shown(wire.body)})
-        return bench.send(request)
-
-    batches, _ = bench.batches([one.ready.push for one in built])
-    for batch in batches:
-        bench.run(batch, send)
-        yield from sent
-        sent.clear()
+def _options(destination: Destination, wish: Wish) -> dict[Operation, dict[str, Json]]:
+    """Options by operation: what was given, and examples where a value is required. Raises ConfigurationError."""
+    models = {one: destination.Options[one] for one in wish.operations or ORDER if one in destination.Options}
+    known = {name for model in models.values() for name in model.model_fields}
+    unknown = sorted(set(wish.options) - known)
+    if unknown:
+        words = ", ".join(sorted(known)) or "none"
+        raise ConfigurationError(f"There is no option {unknown[0]!r} here; known are {words}.")
+    return {one: _least(model) | _fitting(model, wish.options) for one, model in models.items()}
 
 
-def _shown(body: bytes | None) -> Any:
-    if body is None:
-        return None
-    try:
-        return loads(body)
-    except ValueError:
-        return body.decode("utf-8", "replace")
+def _least(model: type[BaseModel]) -> dict[str, Json]:
+    return {name: each.examples[0] for name, each in model.model_fields.items() if each.is_required() and each.examples}
+
+
+def _fitting(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Json]:
+    return {name: value for name, value in given.items() if name in model.model_fields}
+
+
+def _connection(wish: Wish) -> Connection:
+    plain = {name: value for name, value in wish.settings.items() if not name.startswith(HOSTS)}
+    return Connection(
+        id="preview",
+        role="destination",
+        connector=wish.destination,
+        name="preview",
+        source_key=None,
+        settings=plain,
+        secrets={},
+        hosts={},
+        mapping=wish.destination,
+        mapping_patch="",
+        mapping_hash="preview",
+        currency="USD",
+        retry_unknown=False,
+        status="active",
+        paused_reason="",
+        paused_routes={},
+        version=1,
+    )

@@ -24,7 +24,7 @@ def run_role(role: str, settings: Settings) -> None:
         run_web(settings)
         return
     stop = stop_on_signals()
-    with beating(hub.engine, role):
+    with beating(hub.engine, role, stop.set):
         {"apply": _apply, "deliver": _deliver, "schedule": _schedule}[role](hub, stop)
 
 

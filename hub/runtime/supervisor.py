@@ -113,6 +113,10 @@ def _look_after(child: Child, now: float) -> None:
     status = child.status()
     if status is None:
         return
+    if status == 0:  # it was asked to, so that it takes up new connectors
+        child.pid = None
+        logger("runtime").info("role starts again", role_name=child.role)
+        return
     delay = child.schedule_restart(now)
     logger("runtime").error(
         "role ended; it is started again", ended=child.role, status=status, again_in_s=delay, failures=child.failures

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from hub.check import checks
 from hub.registry.discovery import Found, discover
-from hub.sdk.kit.suite import Check, checks_for
+from hub.sdk.kit.suite import Check
 
 FOUND = discover()
 
@@ -18,7 +19,7 @@ FOUND = discover()
 def _checks() -> Iterator[object]:
     for found in FOUND.values():
         if not found.error:
-            for check in checks_for(found.subject()):
+            for check in checks(found):
                 yield pytest.param(check, id=f"{found.name}: {check.name}")
 
 

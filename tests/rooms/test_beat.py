@@ -9,7 +9,7 @@ from hub.core import clock
 from hub.core.clock import MINUTE, SECOND
 from hub.core.database import read, write
 from hub.core.ids import new_id
-from hub.runtime import beat
+from hub.runtime import beat, reload
 from hub.runtime.beat import BEAT, beating, forget, health, troubles
 from tests.harness import eventually
 
@@ -131,3 +131,64 @@ def test_old_traces_go_when_the_role_starts_again(engine: Engine) -> None:
         database.execute(BEAT.insert(), {"id": new_id(), "role": "apply", "started_at": old, "at": old})
     with beating(engine, "apply"):
         eventually(lambda: len(rows(engine)) == 1 and told(engine, clock.now()) == {})
+
+
+# ── making way for fresh processes ───────────────────────────────────────────────────────────────────────────────
+
+
+def due(engine: Engine, role: str, *, born: int) -> bool:
+    with read(engine) as database:
+        return reload.is_due(database, role, NOW - born * SECOND, NOW)
+
+
+def asked(engine: Engine, *, ago: int = 0) -> list[str]:
+    with write(engine) as database:
+        return reload.ask(database, NOW - ago * SECOND, "tests")
+
+
+def test_nobody_makes_way_unasked(engine: Engine) -> None:
+    process(engine, "web", born=100)
+    assert not due(engine, "web", born=100)
+
+
+def test_roles_make_way_one_after_the_other(engine: Engine) -> None:
+    for role in ("deliver", "web", "apply"):
+        process(engine, role, born=100)
+    assert asked(engine, ago=5) == ["web", "apply", "deliver"]
+
+    assert [due(engine, role, born=100) for role in ("web", "apply", "deliver")] == [True, False, False]
+    with write(engine) as database:
+        database.execute(BEAT.delete().where(BEAT.c.role == "web"))
+    process(engine, "web", born=2)
+    assert [due(engine, role, born=100) for role in ("apply", "deliver")] == [True, False]
+    assert not due(engine, "web", born=2), "a process that is younger than the wish stays"
+
+
+def test_a_role_that_died_holds_nobody_up(engine: Engine) -> None:
+    process(engine, "web", born=100, died=60)
+    process(engine, "apply", born=100)
+    asked(engine, ago=5)
+    assert due(engine, "apply", born=100)
+
+
+def test_a_wish_is_no_role_that_could_be_missed(engine: Engine) -> None:
+    asked(engine, ago=100)
+    assert told(engine) == {}
+    with read(engine) as database:
+        assert dict(health(database, NOW)) == {}
+
+
+def test_a_process_hears_of_the_wish(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "EVERY_S", 0.01)
+    heard: list[str] = []
+    with beating(engine, "apply", lambda: heard.append("make way")):
+        eventually(lambda: _alive(engine), what="the first sign")
+        with write(engine) as database:
+            reload.ask(database, clock.now(), "tests")
+        eventually(lambda: heard, what="the wish being heard")
+    assert heard == ["make way"]
+
+
+def _alive(engine: Engine) -> bool:
+    with read(engine) as database:
+        return bool(health(database, clock.now()))

@@ -31,6 +31,13 @@ def _value(value: Json) -> Change:
     return change
 
 
+def _named(name: str) -> Change:
+    def change(bench: Bench, operation: Operation, push: AnyPush) -> list[AnyPush]:
+        return [with_fields(push, bench.simulator.with_value(operation, push.fields, name, "yes"))]
+
+    return change
+
+
 def _person(**changes: Any) -> Change:
     def change(_bench: Bench, _operation: Operation, push: AnyPush) -> list[AnyPush]:
         return [replace(push, person=replace(push.person, **changes))]
@@ -67,6 +74,9 @@ AWKWARD: Mapping[str, Change] = {
     "a list": _value(["a", 1, True, None]),
     "false": _value(value=False),
     "a 64-bit integer": _value(9_223_372_036_854_775_807),
+    "a number with many digits": _value(0.1 + 0.2),
+    "a NUL character": _value("a\0b"),
+    "a name with dots, spaces and a dollar": _named("$ favourite.tent size"),
     "a lone surrogate": _value("a\ud800b"),
     "a date before 1970": _value("1931-07-04"),
     "a time before 1970": _before_1970,

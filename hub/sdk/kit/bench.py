@@ -6,17 +6,19 @@ times come from a clock that it moves itself.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hub.sdk.contract import Destination
+from hub.sdk.contract import Destination, Flow
 from hub.sdk.declared import build, example_settings, secret_fields
-from hub.sdk.errors import ConfigurationError, DeliveryError, Split
-from hub.sdk.flow import FlowEnd, run_flow
+from hub.sdk.errors import ConfigurationError, DeliveryError, Retryable, Split
+from hub.sdk.flow import FlowEnd, Named, run_flow
+from hub.sdk.kit.broker import publishing
+from hub.sdk.kit.forming import form
 from hub.sdk.kit.http import Sender, without_network
+from hub.sdk.kit.line import KeptAnswers
 from hub.sdk.kit.pushes import example_push
 from hub.sdk.kit.simulator import ManualClock, Simulator
 from hub.sdk.kit.subject import Subject
@@ -25,7 +27,6 @@ from hub.sdk.values import (
     Again,
     AnyPush,
     Batch,
-    Item,
     Json,
     Operation,
     Outcome,
@@ -35,7 +36,6 @@ from hub.sdk.values import (
     Report,
     Request,
     Response,
-    Route,
     Waiting,
 )
 
@@ -54,6 +54,24 @@ class Bench:
     send: Callable[[Request], Response]
     remembered: dict[str, dict[str, str]] = field(default_factory=dict)
     progress: dict[str, Json] = field(default_factory=dict)
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
+    aside: Callable[[Request], Response] | None = None
+    """Another way to the simulator, for what has to be there before a check begins; `send` if None."""
+    people: set[str] = field(default_factory=set)
+    """Whom `known` made known."""
+    settled: dict[str, Outcome] = field(default_factory=dict)
+    """What the last run reported so far, by delivery: the last word on each, also if the run was cut short."""
+
+    def drive(
+        self,
+        records: Iterable[Named],
+        flow: Flow,
+        report: Callable[[Sequence[Report]], None] = lambda _reports: None,
+        send: Callable[[Request], Response] | None = None,
+    ) -> FlowEnd:
+        """Run any flow of the destination to its end, over `send` if given; no polls follow."""
+        way = self.kept.through(send or self.send, self.destination.classify, self.clock)
+        return run_flow(records, flow, way, self.destination.classify, report, publishing(self.destination, way))
 
     def pushes(
         self, operation: Operation, count: int, start: int = 0, fields: Mapping[int, Mapping[str, Json]] | None = None
@@ -63,65 +81,53 @@ class Bench:
         for position in range(count):
             extra = (fields or {}).get(position, {})
             push = example_push(self.destination, self.simulator, operation, start + position, self.clock(), extra)
-            made.append(self._refreshed(push))
+            made.append(self.refreshed(push))
         return made
 
     def known(self, operation: Operation, count: int, start: int = 0) -> None:
         """Make the people of `pushes` known to the vendor first, where the destination carries profiles."""
-        if operation is not Operation.PROFILES and Operation.PROFILES in self.destination.Options:
-            self.settle(self.pushes(Operation.PROFILES, count, start))
+        if operation is Operation.PROFILES or Operation.PROFILES not in self.destination.Options:
+            return
+        pushes = self.pushes(Operation.PROFILES, count, start)
+        strangers = [push for push in pushes if push.person.source_id not in self.people]
+        self.people.update(push.person.source_id for push in strangers)
+        self.settle(strangers, send=self.aside)
 
     def batches(self, pushes: Sequence[AnyPush], limit: int | None = None) -> tuple[list[Batch], list[Rejected]]:
         """Batches by route and group, to the declared limits (or `limit` items), and what was refused before sending."""
-        items = {push.delivery_id: self.destination.items(push) for push in pushes}
-        routes, sizes = self.destination.routes(), Counter[tuple[str, str]]()
-        for one in items.values():
-            if not isinstance(one, Rejected):
-                sizes[one[0].route, one[0].group] += len(one)
-        formed: list[Batch] = []
-        latest: dict[tuple[str, str], tuple[list[AnyPush], list[Item]]] = {}
-        for push in pushes:
-            made = items[push.delivery_id]
-            if isinstance(made, Rejected):
-                continue
-            key = (_bulk(routes, made[0].route, sizes[made[0].route, made[0].group]), made[0].group)
-            most = min(routes[key[0]].items, limit or routes[key[0]].items)
-            if key not in latest or len(latest[key][1]) + len(made) > most:
-                latest[key] = ([], [])
-                formed.append(Batch(*key, *latest[key], self.clock()))
-            latest[key][0].append(push)
-            latest[key][1].extend(made)
-        return formed, [one for one in items.values() if isinstance(one, Rejected)]
+        return form(self.destination, pushes, self.clock(), limit)
 
     def run(self, batch: Batch, send: Callable[[Request], Response] | None = None) -> tuple[FlowEnd, list[Report]]:
         """One attempt at one batch, polls included if it ends in a job."""
         reports: list[Report] = []
+        self.settled = {}
 
         def note(some: Sequence[Report]) -> None:
             self._note(batch, some, reports)
 
-        way = send or self.send
-        end = run_flow(batch.records, self.destination.flow(batch), way, self.destination.classify, note)
+        end = self.drive(batch.records, self.destination.flow(batch), note, send)
         for _ in range(MAX_POLLS):
             pending = [report for report in reports if isinstance(report, Pending)]
             if not pending:
                 break
             reports[:] = [report for report in reports if not isinstance(report, Pending)]
-            reports += self._poll(pending, way, note)
+            reports += self._poll(pending, note, send)
         return end, reports
 
-    def settle(self, pushes: Sequence[AnyPush], limit: int | None = None) -> dict[str, Settled]:
+    def settle(
+        self, pushes: Sequence[AnyPush], limit: int | None = None, send: Callable[[Request], Response] | None = None
+    ) -> dict[str, Settled]:
         """What became of every push in the end, as the hub would see it after halving and repeating."""
         by_id = {push.delivery_id: push for push in pushes}
         batches, refused = self.batches(pushes, limit)
         results: dict[str, Settled] = {one.delivery_id: one for one in refused}
         while batches:
-            end, reports = self.run(batches.pop(0))
-            results.update({one.delivery_id: one for one in reports if not isinstance(one, Progress | Pending)})
+            end, reports = self.run(batches.pop(0), send)
+            results.update({one.delivery_id: one for one in reports if not isinstance(one, Progress)})
             if isinstance(end.error, Split) and len(end.open_ids) > 1:
                 half = len(end.open_ids) // 2
                 for part in (end.open_ids[:half], end.open_ids[half:]):
-                    batches += self.batches([self._refreshed(by_id[one]) for one in part], len(part))[0]
+                    batches += self.batches([self.refreshed(by_id[one]) for one in part], len(part))[0]
             elif end.error is not None:
                 results.update(dict.fromkeys(end.open_ids, end.error))
             batches += self._retries([one for one in reports if isinstance(one, Again)], by_id)
@@ -134,25 +140,30 @@ class Bench:
             return []
         self.clock.advance(max(600, *(one.after_s or 0 for one in again)))
         by_id.update({push.delivery_id: replace(push, attempt=push.attempt + 1, now=self.clock()) for push in due})
-        return self.batches([self._refreshed(by_id[push.delivery_id]) for push in due])[0]
+        return self.batches([self.refreshed(by_id[push.delivery_id]) for push in due])[0]
 
     def _poll(
-        self, pending: Sequence[Pending], send: Callable[[Request], Response], note: Callable[[Sequence[Report]], None]
+        self,
+        pending: Sequence[Pending],
+        note: Callable[[Sequence[Report]], None],
+        send: Callable[[Request], Response] | None,
     ) -> list[Report]:
-        """One round of polls; gives a further try to those whose poll failed."""
+        """One round of polls; a job whose poll failed is still pending."""
         self.clock.advance(max(one.after_s for one in pending))
         failed: list[Report] = []
         for token in dict.fromkeys(one.token for one in pending):
             waiting = [Waiting(one.delivery_id, one.find_by) for one in pending if one.token == token]
-            end = run_flow(waiting, self.destination.poll(token, waiting), send, self.destination.classify, note)
-            failed += [Again(one, f"polling failed: {end.error}") for one in end.open_ids]
+            end = self.drive(waiting, self.destination.poll(token, waiting), note, send)
+            failed += [_after_a_failed_poll(one, end.error) for one in pending if one.delivery_id in end.open_ids]
         return failed
 
     def _note(self, batch: Batch, some: Iterable[Report], reports: list[Report]) -> None:
         people = {push.delivery_id: push.person.source_id for push in batch.records}
         for report in some:
             reports.append(report)
-            if isinstance(report, Progress):
+            if not isinstance(report, Progress):
+                self.settled[report.delivery_id] = report
+            else:
                 self.progress[report.delivery_id] = report.progress
             if isinstance(report, Accepted | Progress):
                 kept = self.remembered.setdefault(people[report.delivery_id], {})
@@ -160,15 +171,15 @@ class Bench:
                 for name in [name for name, value in report.remember.items() if value is None]:
                     kept.pop(name, None)
 
-    def _refreshed(self, push: AnyPush) -> AnyPush:
+    def refreshed(self, push: AnyPush) -> AnyPush:
+        """The push with what was remembered of its person, and its progress, by now."""
         person = replace(push.person, remembered=dict(self.remembered.get(push.person.source_id, {})))
         return replace(push, person=person, progress=self.progress.get(push.delivery_id))
 
 
-def _bulk(routes: Mapping[str, Route], single: str, count: int) -> str:
-    """The bulk route that serves so many items of this one, else the route itself."""
-    enough = [name for name, route in routes.items() if route.bulk_of == single and count >= route.bulk_from]
-    return max(enough, key=lambda name: routes[name].bulk_from, default=single)
+def _after_a_failed_poll(one: Pending, error: DeliveryError | None) -> Report:
+    """A job that could not be asked after is asked again; one that is refused for good is tried anew."""
+    return one if isinstance(error, Retryable) else Again(one.delivery_id, f"polling failed: {error}")
 
 
 def make(subject: Subject, settings: Mapping[str, Any] | None = None) -> tuple[Destination, Simulator, ManualClock]:
@@ -186,7 +197,7 @@ def over_http(subject: Subject, settings: Mapping[str, Any] | None = None) -> It
     """A bench whose requests travel over real HTTP. Raises UnexpectedCall at the end if the vendor has no such call."""
     destination, simulator, clock = make(subject, settings)
     with simulator.serving() as url, Sender(destination, simulator.base_urls(url), clock) as send:
-        yield Bench(destination, simulator, clock, send)
+        yield Bench(destination, simulator, clock, send, aside=without_network(destination, simulator, clock))
 
 
 def in_memory(subject: Subject, settings: Mapping[str, Any] | None = None) -> Bench:
@@ -201,7 +212,8 @@ def wrong_credentials(subject: Subject) -> dict[str, Any]:
     assert subject.simulator_class is not None
     values = {**example_settings(subject.destination_class.Settings), **subject.simulator_class.example_settings()}
     names = secret_fields(subject.destination_class.Settings)
-    return {name: "wrong-" + str(value)[::-1] for name, value in values.items() if name in names and value}
+    wrong = {name: "wrong-" + str(value)[::-1] for name, value in values.items() if name in names and value}
+    return wrong | subject.simulator_class.wrong_settings()
 
 
 def secrets_of(subject: Subject) -> list[str]:

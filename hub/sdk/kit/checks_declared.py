@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 from pydantic import BaseModel
 
+from hub.sdk.broker import is_broker_address
 from hub.sdk.contract import Connector
 from hub.sdk.declared import example_settings, undocumented, validated
 from hub.sdk.errors import ConfigurationError
@@ -200,7 +201,12 @@ def hosts_and_credentials_agree(subject: Subject) -> None:
     destination, simulator, _ = make(subject)
     hosts = destination.hosts()
     require(hosts, "there is no host")
-    wrong = [url for url in hosts.values() if not url.startswith(("https://", "http://"))]
+    broker = destination.broker()
+    require(
+        broker is None or is_broker_address(hosts.get(broker.host, "")), "the broker names a host with no such address"
+    )
+    clusters = [broker.host] if broker is not None else []
+    wrong = [url for name, url in hosts.items() if name not in clusters and not url.startswith(("https://", "http://"))]
     require(not wrong, f"these hosts have no http or https URL: {', '.join(wrong)}")
     strangers = sorted(set(destination.auth()) - set(hosts))
     require(not strangers, f"credentials are declared for unknown hosts: {', '.join(strangers)}")

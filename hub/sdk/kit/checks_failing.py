@@ -207,7 +207,10 @@ def _nothing_accepted(struck: Struck, words: str) -> None:
 def bad_credentials_while_sending(subject: Subject) -> None:
     with over_http(subject, wrong_credentials(subject)) as bench:
         for operation in bench.destination.Options:
-            end, reports = bench.run(bench.batches(bench.pushes(operation, 1))[0][0])
+            batches, refused = bench.batches(bench.pushes(operation, 1))
+            if operation is Operation.ERASE and refused:
+                continue  # it needs an id that a first call would have brought, so there is nothing to send
+            end, reports = bench.run(batches[0])
             require(
                 isinstance(end.error, AuthFailed),
                 f"{operation}: wrong credentials must end as AuthFailed, got {end.error} {reports}",

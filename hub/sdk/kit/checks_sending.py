@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hub.sdk.errors import DeliveryError, Split
@@ -11,6 +11,7 @@ from hub.sdk.json import canonical
 from hub.sdk.kit.awkward import AWKWARD
 from hub.sdk.kit.bench import Bench, Settled, in_memory, over_http, secrets_of
 from hub.sdk.kit.failed import CheckFailed, require
+from hub.sdk.kit.line import with_any_token
 from hub.sdk.kit.subject import Subject
 from hub.sdk.values import Accepted, Again, AnyPush, Batch, Operation, Pending, Rejected, Request, Response
 from hub.sdk.wire import Wire, encode
@@ -70,6 +71,17 @@ def more_than_the_limit(subject: Subject) -> None:
     one_outcome_per_record(subject, None)
 
 
+def exactly_the_limit(subject: Subject) -> None:
+    """As many records as one call of the largest route holds. Huge calls are left to `more_than_the_limit`, which
+    makes one of them too: they cost seconds."""
+    bench = in_memory(subject)
+    for operation in _operations(bench):
+        count = min(_limit(bench, operation), LARGE)
+        bench.known(operation, count)
+        pushes = bench.pushes(operation, count)
+        _all_accepted(bench, operation, pushes, bench.settle(pushes))
+
+
 def requests_are_pure(subject: Subject) -> None:
     """Two instances and two simulators, the same pushes: the same bytes, and the pushes are as they were."""
     bench = in_memory(subject)
@@ -92,7 +104,7 @@ def _wires(subject: Subject, operation: Operation) -> list[Wire]:
     own = bench.send
 
     def send(request: Request) -> Response:
-        wires.append(encode(request, bench.destination.hosts(), bench.destination.auth()))
+        wires.append(encode(request, bench.destination.hosts(), with_any_token(bench.destination.auth())))
         return own(request)
 
     bench.send = send
@@ -103,24 +115,42 @@ def _wires(subject: Subject, operation: Operation) -> list[Wire]:
     return wires
 
 
+LARGE = 1_000  # records
+PATTERNS = ("x....", "..x..", "....x", "x.x.x.", "xx..", "..xx", "xxx", "x.")
+"""Where bad records (x) stand among good ones; none reads the same backwards but the last resorts."""
+
+
 def partial_failure(subject: Subject) -> None:
     """One bad record first, in the middle and last: it alone is refused, its neighbours arrive."""
     with over_http(subject) as bench:
-        start = 0
-        for operation, bad_fields in bench.simulator.refused_fields.items():
-            for position in (0, 2, 4):
-                bench.known(operation, 5, start)
-                pushes = bench.pushes(operation, 5, start, {position: bad_fields})
-                results = bench.settle(pushes)
-                bad = pushes.pop(position)
-                where = f"{operation}, bad record at position {position}"
-                got = results.get(bad.delivery_id)
-                refused = isinstance(got, Rejected) or (isinstance(got, DeliveryError) and not isinstance(got, Split))
-                require(refused, f"{where}: the bad record ended as {got}")
-                reason = got.reason if isinstance(got, Rejected) else str(got)
-                require(reason.strip(), f"{where}: the refusal does not say why")
-                _all_accepted(bench, operation, pushes, results)
-                start += 5
+        _mixed(bench, PATTERNS[:3])
+
+
+def own_outcomes(subject: Subject) -> None:
+    """Good and bad in many orders: each record gets what it deserves, not what its neighbour does."""
+    _mixed(in_memory(subject), PATTERNS[3:])
+
+
+def _mixed(bench: Bench, patterns: Sequence[str]) -> None:
+    start = 0
+    for operation, bad_fields in bench.simulator.refused_fields.items():
+        for pattern in patterns:
+            bench.known(operation, len(pattern), start)
+            bad = {place: bad_fields for place, mark in enumerate(pattern) if mark == "x"}
+            pushes = bench.pushes(operation, len(pattern), start, bad)
+            results = bench.settle(pushes)
+            for place in bad:
+                _is_refused(f"{operation}, record {place + 1} of {pattern}", results.get(pushes[place].delivery_id))
+            good = [push for place, push in enumerate(pushes) if place not in bad]
+            _all_accepted(bench, operation, good, results)
+            start += len(pattern)
+
+
+def _is_refused(where: str, got: Settled | None) -> None:
+    refused = isinstance(got, Rejected) or (isinstance(got, DeliveryError) and not isinstance(got, Split))
+    require(refused, f"{where}: the bad record ended as {got}")
+    reason = got.reason if isinstance(got, Rejected) else str(got)
+    require(reason.strip(), f"{where}: the refusal does not say why")
 
 
 def repeats_are_harmless(subject: Subject) -> None:

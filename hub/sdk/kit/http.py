@@ -12,10 +12,11 @@ import requests
 
 from hub.sdk.contract import Destination
 from hub.sdk.errors import Retryable
+from hub.sdk.kit.line import Tokens
 from hub.sdk.kit.server import split_target
 from hub.sdk.kit.simulator import SimRequest, Simulator
 from hub.sdk.values import Request, Response
-from hub.sdk.wire import encode
+from hub.sdk.wire import Wire
 
 PREVIEW_HOST = "http://preview.invalid"
 
@@ -30,8 +31,7 @@ class Sender:
         clock: Callable[[], datetime],
         timeout_s: float = 10.0,
     ) -> None:
-        self.destination = destination
-        self.hosts = hosts
+        self.tokens = Tokens(destination, hosts, self._transport)
         self.clock = clock
         self.timeout_s = timeout_s
         self.sent: list[Request] = []
@@ -47,7 +47,9 @@ class Sender:
     def __call__(self, request: Request) -> Response:
         """Raises Retryable where no answer came: unknown after sending, known not to have arrived before."""
         self.sent.append(request)
-        wire = encode(request, self.hosts, self.destination.auth())
+        return self.tokens.send(request)
+
+    def _transport(self, wire: Wire) -> Response:
         try:
             answer = self.session.request(
                 wire.method,
@@ -71,8 +73,7 @@ def without_network(
     """A `send` that asks the simulator directly, for previews: no sockets, the same bytes."""
     hosts = {name: f"{PREVIEW_HOST}/@{name}" for name in destination.hosts()}
 
-    def send(request: Request) -> Response:
-        wire = encode(request, hosts, destination.auth())
+    def transport(wire: Wire) -> Response:
         host, path, query = split_target(wire.url.removeprefix(PREVIEW_HOST))
         asked = SimRequest(wire.method, path, query, wire.headers, wire.body or b"", host)
         answer, fault = simulator.take(asked)
@@ -81,4 +82,4 @@ def without_network(
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status, {"content-type": answer.content_type(), **headers}, answer.content(), clock())
 
-    return send
+    return Tokens(destination, hosts, transport).send

@@ -38,7 +38,7 @@ def example_push(
     model = destination.Options[operation]
     return push(
         operation,
-        delivery_id=f"D{operation.value[0].upper()}{number:024d}",
+        delivery_id=f"D{operation.value[:2].upper()}{number:023d}",  # an event and an erasure are two deliveries
         person=Person(f"person-{number}", f"ada{number}@example.com", f"+485000{number:05d}"),
         fields=fields,
         options=validated(model, example_settings(model), "of the example options"),

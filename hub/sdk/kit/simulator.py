@@ -107,6 +107,7 @@ class Simulator:
         self.script = Script()
         self.lock = threading.RLock()
         self.url = ""
+        self.is_trusting = False  # a preview's vendor takes any credentials, since nothing reaches it
         self.profiles: dict[str, dict[str, Json]] = {}
         self.events: list[dict[str, Json]] = []
         self.messages: list[dict[str, Json]] = []
@@ -116,6 +117,11 @@ class Simulator:
     @classmethod
     def example_settings(cls) -> dict[str, Any]:
         """Settings, secrets included as plain text, with which a connection reaches this simulator."""
+        return {}
+
+    @classmethod
+    def wrong_settings(cls) -> dict[str, Any]:
+        """Secrets this vendor does not know, where the settings would not take just any text for one."""
         return {}
 
     def refuse(self, request: SimRequest) -> SimResponse | None:  # noqa: ARG002 - for overrides
@@ -230,7 +236,7 @@ class Simulator:
         if handler is None:
             self.unexpected.append(f"{request.method} {request.path} is no endpoint of this vendor")
             return SimResponse(404, {"message": "No such endpoint."})
-        refusal = self.refuse(request)
+        refusal = None if self.is_trusting else self.refuse(request)
         if refusal is not None:
             return refusal
         try:

@@ -14,8 +14,10 @@ from functools import partial
 
 from hub.sdk.kit import checks_declared as declared
 from hub.sdk.kit import checks_failing as failing
+from hub.sdk.kit import checks_prepare as prepare
 from hub.sdk.kit import checks_sending as sending
 from hub.sdk.kit import checks_source as source
+from hub.sdk.kit import checks_steps as steps
 from hub.sdk.kit.awkward import AWKWARD
 from hub.sdk.kit.cases import load_cases, run_case
 from hub.sdk.kit.failed import CheckFailed, require
@@ -99,7 +101,13 @@ EVERY_DESTINATION: Table = (
         "One record more than a batch holds: all have outcomes, and all have arrived.",
         sending.more_than_the_limit,
     ),
+    (
+        "exactly-the-limit",
+        "As many records as one call holds: all have outcomes, and all have arrived.",
+        sending.exactly_the_limit,
+    ),
     ("partial-failure", "One bad record is refused with a reason; its neighbours arrive.", sending.partial_failure),
+    ("own-outcomes", "Good and bad in many orders: each record's outcome is its own.", sending.own_outcomes),
     (
         "repeats-are-harmless",
         "Where a route says so, the same batch twice changes nothing more.",
@@ -112,8 +120,13 @@ EVERY_DESTINATION: Table = (
     ),
     ("rate-limit-with-a-time", "429 waits until the time the vendor named.", failing.rate_limit_with_a_time),
     (
+        "rate-limit-with-a-date",
+        "Where the vendor sends Retry-After, an HTTP date counts too.",
+        failing.rate_limit_with_a_date,
+    ),
+    (
         "rate-limit-without-a-time",
-        "429 without a time is a rate limit all the same.",
+        "429 without a readable time is a rate limit all the same.",
         failing.rate_limit_without_a_time,
     ),
     ("server-error", "500 and 503 are tried again.", failing.server_error),
@@ -122,6 +135,11 @@ EVERY_DESTINATION: Table = (
     ("reset", "A connection reset is tried again, and nothing is taken for accepted.", failing.reset),
     ("html-page", "An HTML error page is tried again.", failing.html_page),
     ("bad-credentials-while-sending", "Wrong credentials pause the connection.", failing.bad_credentials_while_sending),
+    (
+        "auth-failure-at-each-call",
+        "A 401 at any call of a flow pauses the connection; no record is blamed or lost.",
+        failing.auth_failure_at_each_call,
+    ),
     (
         "check-is-content",
         "check finds nothing wrong with good credentials and changes nothing.",
@@ -132,7 +150,32 @@ EVERY_DESTINATION: Table = (
         "check finds wrong credentials, or says that it cannot tell.",
         failing.check_finds_bad_credentials,
     ),
-    ("lost-answer", "Where a route may be repeated, a lost answer costs no second effect.", failing.lost_answer),
+    ("lost-answer", "Where a route may be repeated, a lost answer costs no second effect.", steps.lost_answer),
+    (
+        "lost-answer-is-unknown",
+        "Where a repeat would be a second effect, a lost answer stays unknown.",
+        steps.lost_answer_is_unknown,
+    ),
+    (
+        "survives-each-step",
+        "Each call of a flow fails once, by 500, silence or crash: carried on, all has arrived and nothing twice.",
+        steps.survives_each_step,
+    ),
+    (
+        "prepare-is-safe-to-repeat",
+        "prepare, run twice, changes nothing twice, and makes no person, event or message.",
+        prepare.prepare_is_safe_to_repeat,
+    ),
+    (
+        "prepare-survives-each-step",
+        "prepare, cut off at any call and run again, ends as if nothing had happened.",
+        prepare.prepare_survives_each_step,
+    ),
+    (
+        "prepare-finds-bad-credentials",
+        "prepare tells of wrong credentials, or makes no call.",
+        prepare.prepare_finds_bad_credentials,
+    ),
 )
 JSON_VENDORS: Table = (
     ("broken-json", "Broken JSON under 200 is tried again, not taken for success.", failing.broken_json),

@@ -1,4 +1,8 @@
-"""Deliberately broken connectors: one slip each in the scaffold's working one, and the check that must notice it."""
+"""Deliberately broken connectors: one slip each in a working one, and the check that must notice it.
+
+Three are working: the scaffold's destination and source, and `longway/`, whose vendor needs several calls, jobs and
+remembered progress.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +63,20 @@ DESTINATION = (
     Slip("makes nothing of a record", "more-than-the-limit", "        if isinstance(push, ProfilePush):", "        if push.fields:\n            return []\n        if isinstance(push, ProfilePush):"),
     Slip("spreads a record over routes", "more-than-the-limit", 'return [Item(push.delivery_id, "events",', 'return [Item(push.delivery_id, "profiles", {}), Item(push.delivery_id, "events",'),
     Slip("swaps outcomes", "partial-failure", OUTCOMES, "[_outcome(one.delivery_id, results.get(other.delivery_id)) for one, other in zip(batch.records, batch.records[::-1])]"),
+    Slip("gives each record its neighbour's outcome", "own-outcomes", OUTCOMES, "[_outcome(one.delivery_id, results.get(other.delivery_id)) for one, other in zip(batch.records, [*batch.records[1:], batch.records[0]])]"),
+    Slip("speaks of a stranger", "one-record-alone", OUTCOMES, f'{OUTCOMES} + [Accepted("D0000000000000000000stranger")]'),
+    Slip("shows its key in a notice", "nothing-leaks-while-sending", "return Accepted(delivery_id)", 'return Accepted(delivery_id, notices=["sandbox-acme-key"])'),
+    Slip("puts its key into the address", "nothing-leaks-while-sending", "/v1/{batch.route}\"", f"/v1/{{batch.route}}\", query={{'key': {KEY}}}"),
+    Slip("reads a random number", "does-no-io", "from typing import", "import random\nfrom typing import"),
+    Slip("takes one record less than it says", "exactly-the-limit", "MAX_ITEMS = 100", "MAX_ITEMS = 99", "simulator.py"),
     Slip("refuses the innocent with the guilty", "partial-failure", OUTCOMES, '[Rejected(record.delivery_id, "no") if "error" in str(results) else Accepted(record.delivery_id) for record in batch.records]'),
     Slip("refuses without a reason", "partial-failure", 'result["reason"])', '"")'),
     Slip("gives each attempt another id", "repeats-are-harmless", '"id": push.vendor_key', '"id": f"{push.vendor_key}{push.attempt}"'),
     Slip("gives each attempt another id", "lost-answer", '"id": push.vendor_key', '"id": f"{push.vendor_key}{push.attempt}"'),
     Slip("ignores 429", "rate-limit-with-a-time", CLASSIFY, f"{CLASSIFY}        if response.status == 429:\n            return None\n"),
     Slip("forgets how long to wait", "rate-limit-with-a-time", CLASSIFY, f"{CLASSIFY}        if response.status == 429:\n            error.until = None\n"),
+    Slip("cannot read a date", "rate-limit-with-a-date", CLASSIFY, f"{CLASSIFY}        if response.status == 429 and not response.headers.get('retry-after', '').isdigit():\n            error.until = None\n"),
+    Slip("cannot read nonsense", "rate-limit-without-a-time", CLASSIFY, f"{CLASSIFY}        if response.status == 429:\n            int(response.headers.get('retry-after', '0'))\n"),
     Slip("takes 429 for a refusal", "rate-limit-without-a-time", CLASSIFY, f'{CLASSIFY}        if response.status == 429:\n            return type("No", (DeliveryError,), {{}})()\n'),
     Slip("gives up at a 500", "server-error", ROUTES, FLOW.format(outcome='Rejected(record.delivery_id, "failed")')),
     Slip("takes silence for success", "timeout", ROUTES, FLOW.format(outcome="Accepted(record.delivery_id)")),
@@ -83,6 +95,53 @@ DESTINATION = (
     Slip("puts ids into paths unquoted", "awkward: a source_id with spaces, slashes and quotes", "/v1/{batch.route}", "/v1/{batch.route}{batch.records[0].person.source_id[6:].strip('0123456789')}"),
     Slip("drops nulls", "case: a-changed-and-a-removed-trait", "{**removed, **push.changed}", "dict(push.changed)"),
     Slip("has a case without a success sentence", "has-cases", "  success: The changed value and a null go out, nothing else.\n", "", "cases/profiles.yaml"),
+)  # fmt: skip
+
+POST_MESSAGE = '        (yield Request("POST", "/messages", json=item.body)).json()\n'
+POST_TAG = '    (yield Request("POST", "/tags", json=tag)).json()\n'
+TAG_FAILS = """    try:
+        (yield Request("POST", "/tags", json=tag)).json()
+    except {error}:
+        yield [{outcome}]
+        return
+"""
+MESSAGE_FAILS = """        try:
+            yield Request("POST", "/messages", json=item.body)
+        except {error}:
+            yield [{outcome}]
+            return
+"""
+FLOW_LINE = "    def flow(self, batch: Batch) -> Flow:\n"
+NO_AUTH = """    def classify(self, request, response):
+        return Permanent("No right.") if response.status == 401 else super().classify(request, response)
+
+"""
+
+LONGWAY = (
+    Slip("forgets how far it came", "survives-each-step", "if push.progress != SENT:", "if True:"),
+    Slip("does not say how far it came", "survives-each-step", "        yield [Progress(push.delivery_id, SENT)]\n", ""),
+    Slip("says how far it came too early", "survives-each-step", POST_MESSAGE + "        yield [Progress(push.delivery_id, SENT)]\n", "        yield [Progress(push.delivery_id, SENT)]\n" + POST_MESSAGE),
+    Slip("gives up at the second call", "server-error", POST_TAG, TAG_FAILS.format(error="Retryable", outcome='Rejected(push.delivery_id, "no tag")')),
+    Slip("gives up after a lost answer", "survives-each-step", "    except Permanent as refusal:", "    except (Permanent, Retryable) as refusal:"),
+    Slip("repeats what may not be repeated", "lost-answer-is-unknown", POST_MESSAGE, MESSAGE_FAILS.format(error="Retryable", outcome='Again(push.delivery_id, "later")')),
+    Slip("calls a lost answer a plain failure", "lost-answer-is-unknown", POST_MESSAGE, MESSAGE_FAILS.format(error="Retryable", outcome="").replace("yield []", 'raise Retryable("failed") from None')),
+    Slip("declares as safe what duplicates", "lost-answer", 'repeat="duplicates"', 'repeat="safe"'),
+    Slip("declares as deduplicated what duplicates", "survives-each-step", 'repeat="duplicates"', 'repeat="deduplicated"'),
+    Slip("blames a record for a key that ended", "auth-failure-at-each-call", POST_TAG, TAG_FAILS.format(error="AuthFailed", outcome='Rejected(push.delivery_id, "no right to tag")')),
+    Slip("forgets a partial failure of a job", "own-outcomes", "if one.find_by in errors else Accepted", "if len(waiting) == len(errors) else Accepted"),
+    Slip("takes an accepted job for a finished one", "partial-failure", "[Pending(record.delivery_id, job, 5, find_by=record.vendor_key) for", "[Accepted(record.delivery_id) for"),
+    Slip("asks after a job for ever", "three-records-together", 'if not job.get("done"):', "if True:"),
+    Slip("drops those who wait", "three-records-together", "for one in waiting\n        ]", "for one in waiting[1:]\n        ]"),
+    Slip("creates a field that is there", "prepare-is-safe-to-repeat", "- set(known))", ")"),
+    Slip("prepares a person", "prepare-is-safe-to-repeat", '"POST", "/fields", json={"name": name}', '"POST", "/people", json={"ref": name, "fields": {}}'),
+    Slip("does not see what was created before it was cut off", "prepare-survives-each-step", "- set(known))", "- (set(known) if len(known) > 2 else set()))"),
+    Slip("prepares with any key", "prepare-finds-bad-credentials", '        known = (yield Request("GET", "/fields")).json()["names"]\n', '        try:\n            known = (yield Request("GET", "/fields")).json()["names"]\n        except AuthFailed:\n            return []\n'),
+    Slip("has targets that its own mapping does not fit", "maps: messages", '"required": ["code"]', '"required": ["code"], "maxProperties": 0'),
+    Slip("takes from no mapping", "has-a-mapping", "connector: longway", "connectors: longway", "mapping.yaml"),
+    Slip("has a mapping that forgets an operation", "maps: messages", "messages:\n  fields: {code: code.code}\n", "", "mapping.yaml"),
+    Slip("has a mapping its vendor refuses", "arrives: profiles", "email: profile.email,", "email: profile.first_name,", "mapping.yaml"),
+    Slip("keeps its key as progress", "the-ledger-hides-secrets", "yield [Progress(push.delivery_id, SENT)]", 'yield [Progress(push.delivery_id, "sandbox-longway-key")]'),
+    Slip("gives up for wrong credentials", "wrong-credentials-pause", FLOW_LINE, NO_AUTH + FLOW_LINE),
 )  # fmt: skip
 
 SIGNED = "        if not self._is_signed(request):\n            raise SignatureInvalid\n"
