@@ -26,6 +26,7 @@ from hub.runtime.connections import (
     resume,
     reveal_once,
 )
+from hub.runtime.preparing import finding_json, prepare
 
 connections = Blueprint("connections", __name__, url_prefix="/hub/v1")
 ROLES = {"sources": "source", "destinations": "destination"}
@@ -89,6 +90,15 @@ def go_on(kind: str, which: str) -> Response:
         found = _existing(database, kind, which)
         resume(database, clock.now(), found, g.actor)
         return jsonify(describe(hub, store.get(database, hub.vault, found.id)))
+
+
+@connections.post("/destinations/<which>/prepare")
+def make_ready(which: str) -> Response:
+    """Make at the vendor what is about to be needed; the findings name what only its dashboard can make."""
+    hub = services().hub
+    with read(hub.engine) as database:
+        found = _existing(database, "destinations", which)
+    return jsonify(findings=[finding_json(one) for one in prepare(hub, found, g.actor)])
 
 
 @connections.delete("/<any(sources, destinations):kind>/<which>")

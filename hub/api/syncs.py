@@ -1,4 +1,4 @@
-"""/hub/v1/destinations/<which>/syncs: destinations kept in step with profiles or events, without a schedule."""
+"""/hub/v1/destinations/<which>/syncs: destinations kept in step with what comes in, without a schedule."""
 
 from __future__ import annotations
 
@@ -15,16 +15,30 @@ from hub.core import clock
 from hub.core.database import read, write
 from hub.registry import store
 from hub.registry.values import Connection
-from hub.runtime.syncing import add_sync, remove_sync, sync_json, syncs_json
+from hub.runtime.syncing import (
+    add_sync,
+    backfill_json,
+    count_backfill,
+    remove_sync,
+    start_backfill,
+    sync_json,
+    syncs_json,
+)
+from hub.sdk.errors import ConfigurationError
 
 syncs = Blueprint("syncs", __name__, url_prefix="/hub/v1/destinations/<which>/syncs")
 
 
 class SyncBody(Body):
-    """`events` names events by key or name, so only with the operation `events`; none named means all."""
+    """`events` names events by key or name, so only with the operation `events`; none named means all.
+
+    `backfill` sends everybody who is there already too, quietly; with `dry_run` it is only counted.
+    """
 
     options: dict[str, Any] = Field(default_factory=dict)
     events: list[Annotated[str, Field(min_length=1, max_length=300)]] = Field(default_factory=list)
+    backfill: bool = False
+    dry_run: bool = False
 
 
 @syncs.get("")
@@ -48,11 +62,18 @@ def show(which: str, operation: str) -> Response:
 
 @syncs.put("/<operation>")
 def put(which: str, operation: str) -> Response:
-    """{options, events}: takes the place of an earlier one."""
+    """{options, events, backfill, dry_run}: takes the place of an earlier one; a dry run changes nothing and counts."""
     body, connection, hub, now = read_body(SyncBody), _find(which), services().hub, clock.now()
+    if body.dry_run and not body.backfill:
+        raise ConfigurationError("'dry_run' counts what 'backfill' would send; give both.")
+    if body.dry_run:
+        return jsonify(count_backfill(hub, now, connection, operation, options=body.options))
     with write(hub.engine) as database:
         added = add_sync(hub, database, now, connection, operation, g.actor, options=body.options, events=body.events)
-    return jsonify(sync_json(added))
+        shown = sync_json(added)
+        if body.backfill:
+            shown["backfill"] = backfill_json(start_backfill(database, now, connection, added, g.actor))
+    return jsonify(shown)
 
 
 @syncs.delete("/<operation>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 from sqlalchemy import Connection as Database
 
@@ -16,14 +18,17 @@ from hub.cli.support import (
     print_json,
     print_rows,
     settings_option,
+    tell_prepared,
 )
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry.values import Connection
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.values import Finding
 
 NAME = click.argument("name")
+SYNCED = click.argument("operation", type=click.Choice(["profiles", "events", "audience", "consent"]))
 
 
 @click.group()
@@ -64,6 +69,7 @@ def add_destination(connector: str, name: str, pairs: tuple[str, ...], json_: bo
     with write(hub.engine) as database:
         added = connections.add_destination(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR)
     print_fields(connections.describe(hub, added), json_=json_)
+    tell_prepared(hub, added)
 
 
 def _shared(group: click.Group, role: str) -> None:
@@ -113,6 +119,8 @@ def _shared(group: click.Group, role: str) -> None:
             found = _existing(hub, database, role, name)
             changed = change_settings(hub, database, clock.now(), found, parse_pairs(pairs), ACTOR)
         print_fields(describe(hub, changed), json_=json_)
+        if role == "destination":
+            tell_prepared(hub, changed)
 
     @group.command()
     @NAME
@@ -173,39 +181,68 @@ def check(name: str, json_: bool) -> None:
     found = hub.connectors.get(connection.connector)
     if found is None or found.destination_class is None:
         raise ConfigurationError(f"The connector {connection.connector!r} cannot be used here; see `hub doctor`.")
-    findings = check_destination(found.destination_class, connection, hub.settings)
-    if json_:
-        print_json([{"level": finding.level, "text": finding.text} for finding in findings])
-    else:
-        for finding in findings:
-            click.echo(f"{finding.level}: {finding.text}")
-    if any(finding.level == "error" for finding in findings):
-        raise SystemExit(1)
+    _print_findings(check_destination(found.destination_class, connection, hub.settings), json_=json_)
 
 
 @destinations.command()
 @NAME
-@click.argument("operation", type=click.Choice(["profiles", "events"]))
+@as_json
+def prepare(name: str, json_: bool) -> None:
+    """Make at the vendor what is about to be needed: fields, event types, lists. Names what only its dashboard can make."""
+    from hub.runtime import preparing
+
+    hub = open_hub()
+    with read(hub.engine) as database:
+        connection = _existing(hub, database, "destination", name)
+    _print_findings(preparing.prepare(hub, connection, ACTOR), json_=json_)
+
+
+@destinations.command()
+@NAME
+@SYNCED
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the operation; may be repeated.")
 @click.option(
     "--event", "events", multiple=True, metavar="KEY", help="Only this event, by key or name; may be repeated."
 )
+@click.option("--backfill", is_flag=True, help="Send everybody who is there already too, quietly, as the limits allow.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; count what --backfill would send.")
 @as_json
-def sync(name: str, operation: str, pairs: tuple[str, ...], events: tuple[str, ...], json_: bool) -> None:
-    """Keep one in step from now on: with each profile that changes, or with each event that comes."""
-    from hub.runtime.syncing import add_sync, sync_json
+def sync(
+    name: str,
+    operation: str,
+    pairs: tuple[str, ...],
+    events: tuple[str, ...],
+    backfill: bool,
+    dry_run: bool,
+    json_: bool,
+) -> None:
+    """Keep one in step from now on: with each profile, membership or consent that changes, or each event that comes."""
+    from hub.runtime import syncing
 
-    hub = open_hub()
+    if dry_run and not backfill:
+        raise ConfigurationError("--dry-run counts what --backfill would send; give both.")
+    hub, now = open_hub(), clock.now()
     options = {key: json_or_text(value) for key, value in parse_pairs(pairs).items()}
+    if dry_run:
+        with read(hub.engine) as database:
+            connection = _existing(hub, database, "destination", name)
+        counts = syncing.count_backfill(hub, now, connection, operation, options=options)
+        print_fields(counts, json_=json_)
+        return
     with write(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
-        added = add_sync(hub, database, clock.now(), connection, operation, ACTOR, options=options, events=list(events))
-    print_fields(sync_json(added), json_=json_)
+        added = syncing.add_sync(hub, database, now, connection, operation, ACTOR, options=options, events=list(events))
+        shown = syncing.sync_json(added)
+        if backfill:
+            opened = syncing.start_backfill(database, now, connection, added, ACTOR)
+            shown["backfill"] = syncing.backfill_json(opened)
+    print_fields(shown, json_=json_)
+    tell_prepared(hub, connection)
 
 
 @destinations.command()
 @NAME
-@click.argument("operation", type=click.Choice(["profiles", "events"]))
+@SYNCED
 def unsync(name: str, operation: str) -> None:
     """Stop keeping one in step. What waits already is still sent."""
     from hub.runtime.syncing import remove_sync
@@ -216,7 +253,18 @@ def unsync(name: str, operation: str) -> None:
         is_gone = remove_sync(database, clock.now(), connection, operation, ACTOR)
     if not is_gone:
         raise ConfigurationError(f"{connection.name!r} has no sync of {operation}.")
-    click.echo(f"{connection.name}: {operation} are no longer synced.")
+    click.echo(f"{connection.name}: {operation} is no longer synced.")
+
+
+def _print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
+    """Findings, one a line; exit code 1 if there is an error among them."""
+    if json_:
+        print_json([{"level": finding.level, "text": finding.text} for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level}: {finding.text}")
+    if any(finding.level == "error" for finding in findings):
+        raise SystemExit(1)
 
 
 def _existing(hub: Installation, database: Database, role: str, name: str) -> Connection:

@@ -6,10 +6,20 @@ from typing import Any
 
 import click
 
-from hub.cli.support import ACTOR, as_json, confirm_or_exit, json_or_text, open_hub, print_fields, print_rows
+from hub.cli.support import (
+    ACTOR,
+    as_json,
+    confirm_or_exit,
+    json_or_text,
+    open_hub,
+    print_fields,
+    print_rows,
+    tell_prepared,
+)
 from hub.core import clock
 from hub.core.database import read, write
 from hub.distributions import store
+from hub.registry import store as registry
 from hub.runtime.distributing import add_distribution, change_status, distribution_json, existing, run_by_hand
 from hub.sdk.errors import ConfigurationError
 
@@ -65,7 +75,10 @@ def add(
     with write(hub.engine) as database:
         added = add_distribution(hub, database, clock.now(), plan, ACTOR)
         shown = distribution_json(hub, database, added)
+        reached = [registry.get(database, hub.vault, target.connection_id) for target in added.targets]
     print_fields(shown, json_=json_)
+    for connection in reached:
+        tell_prepared(hub, connection)
 
 
 @distributions.command("list")

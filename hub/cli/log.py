@@ -27,9 +27,12 @@ from hub.runtime.synclog import (
     records,
 )
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.values import Operation
 
 FOLLOW_S = 0.5
 STATES = sorted(MESSAGE_STATES | DELIVERY_STATES)
+OPERATIONS = [operation.value for operation in Operation]
+OPERATION = click.option("--operation", type=click.Choice(OPERATIONS), help="Only deliveries of this operation.")
 
 
 @click.command()
@@ -107,17 +110,25 @@ def deliveries() -> None:
 @deliveries.command("list")
 @click.option("--status", type=click.Choice(sorted(DELIVERY_STATES)))
 @click.option("--connection", help="Name of a destination.")
+@OPERATION
 @click.option("--source-id")
 @click.option("--reason")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @as_json
 def list_(
-    status: str | None, connection: str | None, source_id: str | None, reason: str | None, limit: int, json_: bool
+    status: str | None,
+    connection: str | None,
+    operation: str | None,
+    source_id: str | None,
+    reason: str | None,
+    limit: int,
+    json_: bool,
 ) -> None:
     """List deliveries, newest first."""
     hub = open_hub()
     with read(hub.engine) as database:
-        filters = named(hub, database, Filters(status=status, source_id=source_id, reason=reason), connection)
+        wanted = Filters(status=status, operation=operation, source_id=source_id, reason=reason)
+        filters = named(hub, database, wanted, connection)
         rows, _ = delivery_page(hub, database, filters, None, limit)
     if json_:
         print_json(rows)
@@ -192,6 +203,7 @@ def replay_messages(
 @replay.command("deliveries")
 @click.option("--status", type=click.Choice(["dead", "sent"]), default="dead", show_default=True)
 @click.option("--connection", help="Name of a destination.")
+@OPERATION
 @click.option("--source-id")
 @click.option("--reason")
 @click.option("--per-second", type=click.FloatRange(0.001, 100_000), help="Spread them over time.")
@@ -202,6 +214,7 @@ def replay_messages(
 def replay_deliveries(
     status: str,
     connection: str | None,
+    operation: str | None,
     source_id: str | None,
     reason: str | None,
     per_second: float | None,
@@ -215,7 +228,7 @@ def replay_deliveries(
 
     done = replaying.replay_deliveries(
         open_hub(),
-        Filters(status=status, source_id=source_id, reason=reason),
+        Filters(status=status, operation=operation, source_id=source_id, reason=reason),
         clock.now(),
         ACTOR,
         connection=connection,

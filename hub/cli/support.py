@@ -9,6 +9,7 @@ import click
 
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
+from hub.registry.values import Connection
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
@@ -88,6 +89,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return dumps(value).decode() if value else "-"
     return str(value)
+
+
+def tell_prepared(hub: Installation, connection: Connection) -> None:
+    """Prepare a destination after a change and tell what came of it, beside the command's own answer."""
+    from hub.runtime.preparing import prepare_after
+
+    for finding in prepare_after(hub, connection, ACTOR):
+        click.echo(f"{finding.level}: {finding.text}", err=True)
 
 
 def parse_time(option: str, text: str) -> Micros:

@@ -18,7 +18,8 @@ from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import Operation
 
-OPERATIONS = (Operation.PROFILES, Operation.EVENTS, Operation.MESSAGES)
+OPERATIONS = (Operation.MESSAGES, Operation.EVENTS, Operation.PROFILES)
+STATES = (Operation.AUDIENCE, Operation.CONSENT)
 _CONNECTION = ConnectionRow.metadata.tables["connection"]
 _CHANGEABLE = frozenset({"name", "audience", "trigger", "missed", "consent", "campaign_id"})
 
@@ -193,8 +194,7 @@ def _target_rows(connection: Connection, targets: Sequence[Target]) -> list[dict
     rows = {}
     for target in targets:
         if target.operation not in OPERATIONS:
-            allowed = ", ".join(OPERATIONS)
-            raise ConfigurationError(f"A distribution can do one of {allowed} on a connection, not {target.operation}.")
+            raise ConfigurationError(_not_carried(target.operation))
         if target.connection_id in rows:
             raise ConfigurationError(
                 f"Connection {target.connection_id!r} is named twice; a person gets one delivery through each."
@@ -206,6 +206,17 @@ def _target_rows(connection: Connection, targets: Sequence[Target]) -> list[dict
         row = {"connection_id": target.connection_id, "operation": str(target.operation), "options": options}
         rows[target.connection_id] = row
     return [rows[key] for key in sorted(rows)]
+
+
+def _not_carried(operation: str) -> str:
+    """Why a distribution cannot do this, and what can."""
+    if operation in STATES:
+        return (
+            f"A distribution does not carry {operation}: it says how a profile stands, whenever that changes. Keep the"
+            f" destination in step instead: `hub destinations sync NAME {operation}`."
+        )
+    carried = "messages, events, or profiles, which hold the code as an attribute"
+    return f"A distribution carries {carried}; {operation!r} is none of them."
 
 
 def _set_targets(connection: Connection, distribution_id: str, rows: Sequence[Mapping[str, str]]) -> None:

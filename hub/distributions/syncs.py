@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, select
 
 from hub.core.clock import Micros
+from hub.core.database import insert
 from hub.distributions.tables import SYNC
 from hub.distributions.values import Json, Sync
 from hub.registry.tables import ConnectionRow
@@ -15,7 +16,7 @@ from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import Operation
 
-OPERATIONS = (Operation.PROFILES, Operation.EVENTS)
+OPERATIONS = (Operation.PROFILES, Operation.EVENTS, Operation.AUDIENCE, Operation.CONSENT)
 MAX_EVENT_KEYS, MAX_EVENT_KEY = 1_000, 300
 _CONNECTION = ConnectionRow.metadata.tables["connection"]
 
@@ -31,20 +32,25 @@ def add(
 ) -> Sync:
     """Keep a destination in step from now on, in place of what it had for this operation. Raises ConfigurationError."""
     if operation not in OPERATIONS:
-        raise ConfigurationError(f"A sync is of {' or '.join(OPERATIONS)}, not of {operation!r}.")
+        raise ConfigurationError(
+            f"A sync is of {', '.join(OPERATIONS[:-1])} or {OPERATIONS[-1]}, not of {operation!r}."
+        )
     keys = _checked_keys(operation, event_keys)
     role = connection.scalar(select(_CONNECTION.c.role).where(_CONNECTION.c.id == connection_id))
     if role != "destination":
         raise ConfigurationError(f"There is no destination with the id {connection_id!r}.")
-    remove(connection, connection_id, operation)
-    row = {"connection_id": connection_id, "operation": str(operation), "created_at": now}
-    row |= {"options": dumps(dict(options)).decode(), "event_keys": dumps(keys).decode()}
-    connection.execute(SYNC.insert(), row)
+    given = {
+        "options": dumps(dict(options)).decode(),
+        "event_keys": dumps(keys).decode(),
+        "created_at": now,
+    }
+    statement = insert(connection, SYNC).values(connection_id=connection_id, operation=str(operation), **given)
+    connection.execute(statement.on_conflict_do_update(index_elements=["connection_id", "operation"], set_=given))
     return next(sync for sync in for_connection(connection, connection_id) if sync.operation == operation)
 
 
 def remove(connection: Connection, connection_id: str, operation: str) -> bool:
-    """Whether there was one. What it had put into the outbox is still sent."""
+    """Whether there was one; its backfill ends with it. What it had put into the outbox is still sent."""
     gone = delete(SYNC).where(SYNC.c.connection_id == connection_id, SYNC.c.operation == operation)
     return connection.execute(gone).rowcount > 0
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 KEY_CHARS = 255
@@ -97,7 +106,7 @@ class SyncRow(SQLModel, table=True):
     """A connection kept in step with what comes in, without a schedule; goes with its connection."""
 
     __tablename__ = "sync"
-    __table_args__ = (CheckConstraint("operation IN ('profiles', 'events')"),)
+    __table_args__ = (CheckConstraint("operation IN ('profiles', 'events', 'audience', 'consent')"),)
 
     connection_id: str = Field(primary_key=True, max_length=26, foreign_key="connection.id", ondelete="CASCADE")
     operation: str = Field(primary_key=True, max_length=16)
@@ -106,8 +115,38 @@ class SyncRow(SQLModel, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
+class BackfillRow(SQLModel, table=True):
+    """A sync made good for everybody who was there before it: worked off in chunks up to `cursor`. Goes with its sync."""
+
+    __tablename__ = "backfill"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'done')"),
+        ForeignKeyConstraint(
+            ["connection_id", "operation"], ["sync.connection_id", "sync.operation"], ondelete="CASCADE"
+        ),
+        Index(
+            "backfill_open",
+            "connection_id",
+            "operation",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: str = Field(primary_key=True, max_length=26)
+    connection_id: str = Field(max_length=26)
+    operation: str = Field(max_length=16)
+    state: str = Field(default="open", max_length=8)
+    cursor: str = Field(default="", sa_type=_key())
+    counts: str = Field(default="{}", sa_type=Text)  # JSON: name -> number
+    opened_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
 DISTRIBUTION = SQLModel.metadata.tables["distribution"]
 TARGET = SQLModel.metadata.tables["distribution_target"]
 OCCASION = SQLModel.metadata.tables["occasion"]
 PUBLICATION = SQLModel.metadata.tables["publication"]
 SYNC = SQLModel.metadata.tables["sync"]
+BACKFILL = SQLModel.metadata.tables["backfill"]

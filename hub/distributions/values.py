@@ -75,7 +75,7 @@ class Occasion:
 
 
 class Sync(NamedTuple):
-    """A connection kept in step: `profiles` as they change, or `events` as they come.
+    """A connection kept in step: `profiles`, `audience` memberships and `consent` as they change, `events` as they come.
 
     `event_keys` are keys or names of events; none named means every event. `mapping_hash` is the connection's active
     mapping.
@@ -87,6 +87,21 @@ class Sync(NamedTuple):
     event_keys: Sequence[str]
     created_at: Micros
     mapping_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A sync made good for everybody who was there before it. `state`: open or done. `counts`: people, deliveries,
+    waiting_already."""
+
+    id: str
+    connection_id: str
+    operation: str
+    state: str
+    cursor: str
+    counts: Mapping[str, int]
+    opened_at: Micros
+    updated_at: Micros
 
 
 class Recipient(NamedTuple):

@@ -16,7 +16,7 @@ from hub.outbox import delta
 from hub.outbox.batching import Ready
 from hub.outbox.claim import Ended
 from hub.outbox.finish import Push as PushedLater
-from hub.outbox.rules import may_repeat
+from hub.outbox.rules import is_fresh, may_repeat
 from hub.outbox.values import Held, Mappings, Outbound, Row
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
@@ -97,7 +97,7 @@ class Builder:
             return self._finish(row, self._erasure(row, options, at), row.source_id)
         view = known.views.get(row.source_id)
         if view is None:
-            if row.operation == PROFILES:
+            if is_fresh(row.operation):
                 return Ended(row.id, "skipped", "no_profile", "There is no profile with this source_id.")
             view = {"source_id": row.source_id, "consents": {}, "audiences": {}, "address": {}, "metadata": {}}
         record = loads(row.record) if row.record != "{}" else {}
@@ -118,7 +118,7 @@ class Builder:
                 person,
                 addresses["email"],
                 addresses["phone"],
-                delta.previous(hashes, addresses) if hashes else EMPTY,
+                delta.previous(hashes, addresses) if hashes and is_fresh(row.operation) else EMPTY,
                 known.remembered.get(person, EMPTY),
                 view.get("consents") or EMPTY,
                 _audiences(view),
@@ -158,7 +158,7 @@ class Builder:
             return MessagePush(**common, distribution_id=row.distribution_id or "", code=code.get("code"))
         if row.operation == AUDIENCE:
             audience = scope["audience"]
-            return AudienceChange(**common, audience=row.topic, member=bool(audience.get("member")))
+            return AudienceChange(**common, audience=audience["key"], member=audience["member"])
         return ConsentChange(**common, consent=scope["consent"])
 
     def _finish(
@@ -199,13 +199,11 @@ class Builder:
             "delivery": {"id": row.id, "at": self._moment(row.at)[1], "quiet": bool(row.is_quiet)},
         }
         if row.operation == AUDIENCE:
-            present = view["audiences"].get(row.topic) or {}
-            told = {**record.get("audience", {}), "key": row.topic}
-            scope["audience"] = {
-                **told,
-                "member": bool(present.get("member")),
-                "name": present.get("name") or row.topic,
-            }
+            told = record.get("audience") or {}
+            key = str(told.get("key") or row.topic)  # a long one is cut in the topic
+            present = view["audiences"].get(key) or {}
+            name = present.get("name") or told.get("name") or key
+            scope["audience"] = {**told, "key": key, "member": bool(present.get("member")), "name": name}
         elif row.operation == CONSENT:
             present = view["consents"].get(row.topic) or record.get("consent") or {"status": "unknown"}
             scope["consent"] = {**present, "topic": row.topic}

@@ -26,19 +26,22 @@ ERASED_DETAIL = "The person was erased."
 _COLUMNS = ", ".join([f"d.{name}" for name in Row._fields])
 
 # The OFFSET keeps PostgreSQL from making a join of it: each row is looked up by its index, whatever the statistics say.
-# A profile's calls go one at a time; consent goes before anything else of its profile; a job under way is waited for by
-# deliveries of its own kind, which it might overwrite; an erasure follows whatever is under way.
+# A profile's calls go one at a time; consent goes before anything else of its profile, unless the vendor must know the
+# profile before it takes a consent; a job under way is waited for by deliveries of its own kind, which it might
+# overwrite; an erasure follows whatever is under way.
 _FREE = f"""NOT EXISTS (SELECT 1 FROM delivery o
     WHERE o.connection_id = d.connection_id AND o.source_id = d.source_id AND o.{IS_OPEN}
     AND (o.state = 'sending'
-         OR (o.operation = 'consent' AND d.operation <> 'consent')
+         OR (o.operation = 'consent' AND d.operation <> 'consent'
+             AND NOT (d.operation = 'profiles' AND o.state = 'waiting' AND o.reason = 'after'))
          OR (o.state = 'pending' AND (o.operation = d.operation OR d.operation = 'erase')))
     LIMIT 1 OFFSET 0)"""
 
-_DUE = f"""SELECT {_COLUMNS} FROM delivery d
+# Only those that were found are put in the order of their ids: of a whole occasion, all due at once, that would cost a sort.
+_DUE = f"""SELECT {_COLUMNS} FROM (SELECT d.* FROM delivery d
     WHERE d.connection_id = ? AND d.state = 'waiting' AND d.rank = ? AND d.due_at <= ? AND NOT d.route AMONG ?
     AND {_FREE}
-    ORDER BY d.due_at LIMIT ?"""
+    ORDER BY d.due_at LIMIT ?) AS d ORDER BY d.due_at, d.id"""
 
 _STILL_FREE = f"""SELECT d.id, d.source_id, d.operation, d.consent FROM delivery d WHERE d.id AMONG ? AND d.state = 'waiting' AND {_FREE}
     ORDER BY d.id {{locked}} SKIP LOCKED"""
@@ -52,7 +55,7 @@ _END = "UPDATE delivery SET state = ?, reason = ?, detail = ?, updated_at = ? WH
 _RELEASE = "UPDATE delivery SET state = 'waiting', updated_at = ? WHERE attempt_id AMONG ? AND state = 'sending'"
 _ATTEMPTS = "SELECT id FROM attempt WHERE id AMONG ?"
 _ROUTE = "UPDATE delivery SET route = ? WHERE id AMONG ? AND state = 'waiting'"
-_DEFER = "UPDATE delivery SET due_at = ?, route = ? WHERE id AMONG ? AND state = 'waiting'"
+_DEFER = "UPDATE delivery SET due_at = ?, route = ?, reason = 'after' WHERE id AMONG ? AND state = 'waiting'"
 _KNOWN = "SELECT source_id, fields FROM pushed WHERE connection_id = ? AND source_id AMONG ?"
 _REMEMBERED = "SELECT source_id, ids FROM remembered WHERE connection_id = ? AND source_id AMONG ?"
 _OPEN = f"""SELECT source_id, operation, id FROM delivery

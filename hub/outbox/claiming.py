@@ -10,12 +10,12 @@ from sqlalchemy import Connection as Database
 from hub.core.clock import Micros, to_datetime
 from hub.core.logging import logger
 from hub.outbox import claim, planning
-from hub.outbox.build import ERASE, PROFILES, Built, Known
+from hub.outbox.build import ERASE, Built, Known
 from hub.outbox.claim import Ended, Plan
 from hub.outbox.jobs import Job
 from hub.outbox.lane import CONFIGURATION, Lane, Ports, tell_defect
 from hub.outbox.planning import Due, Turn
-from hub.outbox.rules import DETAIL_CHARS
+from hub.outbox.rules import DETAIL_CHARS, is_fresh
 from hub.registry.store import pause
 from hub.sdk.errors import ConfigurationError
 
@@ -66,8 +66,8 @@ class Claiming:
         people = sorted({row.source_id for row in rows if row.operation != ERASE})
         views = self._ports.people.views(database, people)
         survivors = sorted({str(view["source_id"]) for view in views.values()})
-        has_profiles = any(row.operation == PROFILES for row in rows)
-        pushed = claim.pushed(database, connection_id, survivors) if has_profiles else {}
+        has_fresh = any(is_fresh(row.operation) for row in rows)
+        pushed = claim.pushed(database, connection_id, survivors) if has_fresh else {}
         remembered = claim.remembered(database, connection_id, survivors)
         is_ordered = any(route.after for route in lane.builder.routes.values())
         others = claim.open_operations(database, connection_id, people) if is_ordered else {}

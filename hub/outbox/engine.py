@@ -26,12 +26,12 @@ from hub.core.logging import logger
 from hub.outbox import operate, words
 from hub.outbox.claiming import Claiming
 from hub.outbox.finish import Ending, finish
-from hub.outbox.jobs import Done, Job, Reported, Word, Worker, Workers
+from hub.outbox.jobs import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers
 from hub.outbox.lane import Lane, Ports, open_lane, tell_defect
 from hub.outbox.pace import Pace
 from hub.outbox.pauses import Pauses
 from hub.outbox.polling import Polling
-from hub.outbox.rules import outcome_name
+from hub.outbox.rules import Stopping, outcome_name
 from hub.outbox.values import Policy
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
@@ -75,7 +75,7 @@ class Engine:
         self._stopping = threading.Event()
         self._words: SimpleQueue[Word] = SimpleQueue()
         self._heard: list[Word] = []
-        self._workers = Workers(Worker(self._words, self._stopping, monotonic).perform, MOST_THREADS)
+        self._workers = Workers(Worker(self._words, self._stopping, monotonic, now).perform, MOST_THREADS)
         self._pace = Pace()
         self._lanes: dict[str, Lane] = {}
         self._claiming = Claiming(ports, self._workers.submit, self.within, self._read)
@@ -202,6 +202,8 @@ class Engine:
         lane.tokens.discard(job.token)
         if job.kind == "check":
             return
+        if isinstance(done.error, Stopping) and done.error.until is not None:
+            lane.held_routes[job.route_name] = self._monotonic() + LONGEST_WAIT_S  # or the next batch meets the same
         self._judge(done, job, lane)
 
     def _judge(self, done: Done, job: Job, lane: Lane) -> None:

@@ -31,11 +31,14 @@ from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadT
 from hub.core import clock
 from hub.outbox.guard import GuardedAdapter
 from hub.outbox.masking import Mask, shown_request, shown_response
+from hub.outbox.tokens import Tokens
 from hub.sdk.errors import ConfigurationError, Retryable, Unreadable
 from hub.sdk.values import Auth, Request, Response
 from hub.sdk.wire import Wire, encode
 
 CONNECT_S = 10.0
+TOKEN_S = 20.0
+UNAUTHORIZED = 401
 ANSWER_LIMIT = 16 * 1024 * 1024
 POOL_SIZE = 32
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -76,6 +79,7 @@ class Sender:
         self._answer_limit = answer_limit
         kind = HTTPAdapter if allow_private else GuardedAdapter
         self._adapter = kind(pool_maxsize=POOL_SIZE, max_retries=0)
+        self._tokens = Tokens(auth, self._fetch, mask)
 
     def close(self) -> None:
         self._adapter.close()
@@ -85,12 +89,24 @@ class Sender:
         return Exchange(request, self._hosts, self._auth, self._mask)
 
     def send(self, request: Request, timeout_s: float) -> Response:
-        """The vendor's answer, whatever its status.
+        """The vendor's answer, whatever its status. After a 401 to a fetched token it is asked once more with a new one.
 
-        Raises Retryable where none came, with `unknown` if the vendor may have acted, and ConfigurationError for an
-        address that is none or may not be reached.
+        Raises Retryable where none came, with `unknown` if the vendor may have acted, ConfigurationError for an
+        address that is none or may not be reached, and AuthFailed or RateLimited where no token can be had.
         """
-        wire = encode(request, self._hosts, self._auth)
+        auth = self._tokens.auth(request.host)
+        answer = self._answered(encode(request, self._hosts, auth), timeout_s)
+        if answer.status != UNAUTHORIZED:
+            return answer
+        renewed = self._tokens.renewed(request.host, auth)
+        if renewed is None:
+            return answer
+        return self._answered(encode(request, self._hosts, renewed), timeout_s)
+
+    def _fetch(self, request: Request, auth: Mapping[str, Auth]) -> Response:
+        return self._answered(encode(request, self._hosts, auth), TOKEN_S)
+
+    def _answered(self, wire: Wire, timeout_s: float) -> Response:
         deadline = time.monotonic() + timeout_s
         try:
             prepared = _prepared(wire)

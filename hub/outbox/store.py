@@ -14,7 +14,7 @@ from hub.core.ids import new_id
 from hub.ledger.values import Page
 from hub.outbox.rules import goes_first, is_fresh, public_status
 from hub.outbox.sql import ask, lock_fresh, run
-from hub.outbox.tables import DELIVERY, IS_FRESH
+from hub.outbox.tables import DELIVERY, IS_FRESH, IS_WAITING
 from hub.outbox.values import Filters, Inserted, NewDelivery
 from hub.sdk.json import canonical, loads
 from hub.sdk.values import Operation
@@ -24,6 +24,10 @@ _SUPERSEDE = f"""UPDATE delivery SET state = 'skipped', reason = 'superseded', d
     WHERE connection_id = ? AND operation = ? AND topic = ? AND source_id AMONG ? AND {IS_FRESH}"""
 _KNOWN = """SELECT occasion_id, source_id, connection_id FROM delivery
     WHERE occasion_id IS NOT NULL AND occasion_id AMONG ? AND source_id AMONG ?"""
+_WAITING = (
+    f"""SELECT count(*) FROM (SELECT 1 FROM delivery WHERE connection_id = ? AND {IS_WAITING} LIMIT ?) AS waiting"""
+)
+_FRESH = f"SELECT connection_id, source_id, operation, topic FROM delivery WHERE {IS_FRESH} AND source_id AMONG ?"
 Key = tuple[str, str, str]
 
 
@@ -61,6 +65,24 @@ def topic_of(new: NewDelivery) -> str:
     if new.options:
         parts.append(blake2b(canonical(dict(new.options)), digest_size=8).hexdigest())
     return ".".join(parts)
+
+
+def waiting_count(connection: Connection, connection_id: str, most: int) -> int:
+    """How many deliveries of a connection wait, counted up to `most`."""
+    return int(ask(connection, _WAITING, connection_id, most)[0][0])
+
+
+def not_waiting(connection: Connection, deliveries: Sequence[NewDelivery]) -> list[NewDelivery]:
+    """Fresh ones for which none waits already, in the transaction that inserts them: a quiet one must not take the place
+    of one that somebody is to notice."""
+    lock_fresh(connection, [(new.connection_id, new.source_id) for new in deliveries])
+    people = sorted({new.source_id for new in deliveries})
+    waiting = set(ask(connection, _FRESH, people)) if people else set()
+    return [
+        new
+        for new in deliveries
+        if (new.connection_id, new.source_id, new.operation.value, topic_of(new)) not in waiting
+    ]
 
 
 def _unknown_ones(connection: Connection, deliveries: Sequence[NewDelivery]) -> list[NewDelivery]:
@@ -107,7 +129,7 @@ def _row(new: NewDelivery, topic: str, now: Micros) -> dict[str, Any]:
         "state": "skipped" if new.skip else "waiting",
         "reason": new.skip,
         "detail": "",
-        "rank": goes_first(new.operation),
+        "rank": 1 if new.is_quiet else goes_first(new.operation),  # everybody's consents must not hold up all else
         "due_at": now if new.due_at is None else new.due_at,
         "is_quiet": new.is_quiet,
         "is_forced": new.is_forced,

@@ -67,7 +67,7 @@ class DeliveryRow(SQLModel, table=True):
     state: str = _set("waiting", max_length=16)
     reason: str = _set("", max_length=100)
     detail: str = _set("", sa_type=Text)
-    rank: int = _set(1)  # 0 goes before everything else: consent
+    rank: int = _set(1)  # 0 goes before everything else: consent, unless of a backfill
     due_at: int = Field(sa_type=BigInteger)
     route: str = _set("", max_length=100)  # the last known one, so that a paused route is not looked at
     cohort: str = _set("", max_length=40)  # the half of a split batch this delivery goes with

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete
 
-from hub.profiles.bulk import Values, insert_rows, table
+from hub.core.database import is_postgres
+from hub.profiles.bulk import Values, insert_rows, select_by, table
 from hub.profiles.rules.stamps import (
     STATUS,
     bounded,
@@ -25,6 +26,9 @@ from hub.sdk.json import dumps
 _IDENTITY = table(IdentityRow)
 _EVENT = table(EventRow)
 _CONSENT = table(ConsentRow)
+ConsentKey = tuple[str, str, str]
+"""Kind (profile or address), subject, topic."""
+ConsentStamp = tuple[int, int, str, int]
 
 _EARLIEST = (
     "ON CONFLICT (source_id, type, value) DO UPDATE SET shown = excluded.shown, at = excluded.at, "
@@ -109,9 +113,20 @@ def _event_stamp(row: Values) -> Values:
     return row[5], row[2], row[3], row[4]
 
 
-def write_consents(connection: Connection, changes: Sequence[AppliedChange]) -> int:
+class Consents(NamedTuple):
+    """How many were told, and of which (kind, subject, topic) the status is another now."""
+
+    told: int
+    changed: Sequence[ConsentKey]
+
+    def of(self, kind: str) -> tuple[tuple[str, str], ...]:
+        """(subject, topic) of the changed ones of this kind."""
+        return tuple((subject, topic) for one, subject, topic in self.changed if one == kind)
+
+
+def write_consents(connection: Connection, changes: Sequence[AppliedChange]) -> Consents:
     """Store consents of the profile and, where the message names one, of the address."""
-    rows: dict[tuple[str, str, str], tuple[tuple[int, int, str, int], Values]] = {}
+    rows: dict[ConsentKey, tuple[ConsentStamp, Values]] = {}
     for applied in changes:
         for consent in applied.change.consents:
             stamp = consent_stamp(consent, applied.message_key, applied.revision, applied.received_at)
@@ -121,8 +136,32 @@ def write_consents(connection: Connection, changes: Sequence[AppliedChange]) -> 
                 key = (kind, subject, bounded(consent.topic, 255))
                 if key not in rows or consent_wins(stamp, rows[key][0]):
                     rows[key] = (stamp, row)
+    if not rows:
+        return Consents(0, ())
+    before = _consents_before(connection, rows)
     insert_rows(connection, _CONSENT, [(*key, *row) for key, (_, row) in sorted(rows.items())], _LATEST_CONSENT)
-    return len(rows)
+    return Consents(len(rows), sorted(key for key, new in rows.items() if _differs(before.get(key), *new)))
+
+
+def _consents_before(connection: Connection, keys: Iterable[ConsentKey]) -> dict[ConsentKey, tuple[str, ConsentStamp]]:
+    """Status and stamp of what is stored, locked in the order in which it is written: of two who write the same
+    consent, the second sees what the first made of it."""
+    suffix = "ORDER BY subject, topic FOR UPDATE" if is_postgres(connection) else ""
+    found: dict[ConsentKey, tuple[str, ConsentStamp]] = {}
+    query = (
+        "SELECT topic, status, at, refusal, message_key, revision, subject FROM consent WHERE kind = '{}' AND subject"
+    )
+    subjects: dict[str, set[str]] = {}
+    for kind, subject, _ in keys:
+        subjects.setdefault(kind, set()).add(subject)
+    for kind in sorted(subjects):
+        for topic, status, *stamp, subject in select_by(connection, query.format(kind), sorted(subjects[kind]), suffix):
+            found[kind, subject, topic] = (status, (stamp[0], stamp[1], stamp[2], stamp[3]))
+    return found
+
+
+def _differs(old: tuple[str, ConsentStamp] | None, stamp: ConsentStamp, row: Values) -> bool:
+    return old is None or (old[0] != row[0] and consent_wins(stamp, old[1]))
 
 
 def _subjects(source_id: str | None, address: str | None) -> list[tuple[str, str]]:

@@ -49,10 +49,13 @@ def write_links(connection: Connection, changes: Sequence[AppliedChange], gone: 
     return len(rows), loosened | {end for pair in rows for end in pair}
 
 
-def redraw(connection: Connection, touched: set[str]) -> None:
-    """Set the redirects of everyone linked to these source_ids, however far away. Their rows exist."""
+def redraw(connection: Connection, touched: set[str]) -> set[str]:
+    """Set the redirects of everyone linked to these source_ids, however far away. Their rows exist.
+
+    Returns those through whom somebody is read since.
+    """
     if not touched:
-        return
+        return set()
     links = links_around(connection, touched)
     chosen = survivors(links)
     members = touched | chosen.keys()
@@ -60,6 +63,7 @@ def redraw(connection: Connection, touched: set[str]) -> None:
     wanted = {member: chosen[member] if chosen.get(member, member) != member else None for member in members}
     changed = [(wanted[member], member) for member in sorted(stored) if stored[member] != wanted[member]]
     update_rows(connection, _PROFILE, ["source_id"], ["survivor"], changed)
+    return {survivor for survivor, _ in changed if survivor is not None}
 
 
 def links_around(connection: Connection, source_ids: Iterable[str]) -> set[tuple[str, str]]:

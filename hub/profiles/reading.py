@@ -61,6 +61,21 @@ def audience(connection: Connection, after: str | None, limit: int) -> list[str]
     return [row[0] for row in rows]
 
 
+def latest(connection: Connection, limit: int) -> list[str]:
+    """The source_ids of the profiles that changed last, those merged into another left out."""
+    marker = "%s" if connection.dialect.name == "postgresql" else "?"
+    query = f"SELECT source_id FROM profile WHERE survivor IS NULL ORDER BY updated_at DESC, source_id LIMIT {marker}"
+    return [row[0] for row in connection.exec_driver_sql(query, (limit,))]
+
+
+def recent_events(connection: Connection, source_ids: Iterable[str], limit: int) -> list[tuple[str, dict[str, Any]]]:
+    """(source_id, event) of the latest events of these profiles, as their rows hold them; properties are JSON text."""
+    names = ("id", "kind", "name", "key", "occurred_at", "properties", "code", "order_id")
+    query = f"SELECT source_id, {', '.join(names)} FROM event WHERE source_id"
+    rows = select_by(connection, query, sorted(set(source_ids)), f"ORDER BY at DESC, id LIMIT {int(limit)}")
+    return [(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]
+
+
 def find(connection: Connection, identity_type: str, value: str) -> list[str]:
     """The source_ids an identifier is linked to, in order."""
     marker = "%s" if connection.dialect.name == "postgresql" else "?"
@@ -69,6 +84,18 @@ def find(connection: Connection, identity_type: str, value: str) -> list[str]:
         (identity_type, matched(identity_type, value)),
     )
     return [row[0] for row in rows]
+
+
+def holders(connection: Connection, addresses: Iterable[str]) -> dict[str, set[str]]:
+    """Address, as consents know it, to the source_ids of those whose present e-mail or phone it is."""
+    wanted = sorted(set(addresses))
+    found: set[str] = set()
+    for kind in ("email", "phone"):
+        query = f"SELECT source_id FROM identity WHERE type = '{kind}' AND value"
+        found.update(row[0] for row in select_by(connection, query, wanted))
+    _, people = _read(connection, found)
+    held = _holders(people)
+    return {address: {root for root, _ in held.get(address, ())} for address in wanted}
 
 
 def consent_for(

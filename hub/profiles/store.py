@@ -19,7 +19,7 @@ from hub.profiles.facts import withdraw_facts, write_consents, write_events, wri
 from hub.profiles.links import ends, redraw, write_links
 from hub.profiles.orders import write_orders
 from hub.profiles.reading import audience, consent_for, find, redirects, show, terms, views
-from hub.profiles.rules.stamps import Document, contribution, withdraw
+from hub.profiles.rules.stamps import ADDRESSES, AUDIENCE, Document, contribution, shown_value, withdraw
 from hub.profiles.rules.stamps import merge as merge_documents
 from hub.profiles.tables import ProfileRow
 from hub.profiles.values import AppliedChange, MergeResult
@@ -40,20 +40,32 @@ def merge(connection: Connection, changes: Sequence[AppliedChange], now: Micros,
     linked = ends(changes)
     gone = erased(connection, linked, digest) if linked else set()
     links, relinked = write_links(connection, changes, gone)
-    created, changed = _merge_profiles(connection, changes, linked - gone, now)
-    redraw(connection, relinked)
+    created, changed, told = _merge_profiles(connection, changes, linked - gone, now)
+    joined = redraw(connection, relinked)
     withdraw_facts(connection, [applied for applied in changes if applied.revision])
     write_identities(connection, changes)
     events = write_events(connection, changes)
     orders = write_orders(connection, changes, now)
     consents = write_consents(connection, changes)
-    return MergeResult(tuple(sorted(created)), tuple(sorted(changed)), events, orders, consents, links)
+    return MergeResult(
+        tuple(sorted(created)),
+        tuple(sorted(changed)),
+        events,
+        orders,
+        consents.told,
+        links,
+        memberships=tuple(sorted((one, name[len(AUDIENCE) :]) for one, name in told if name.startswith(AUDIENCE))),
+        readdressed=tuple(sorted((one, name) for one, name in told if name in ADDRESSES)),
+        consented=consents.of("profile"),
+        addressed=consents.of("address"),
+        joined=tuple(sorted(joined)),
+    )
 
 
 def _merge_profiles(
     connection: Connection, changes: Sequence[AppliedChange], linked: set[str], now: Micros
-) -> tuple[set[str], set[str]]:
-    """Write the profile rows; which are new, and of which the fields differ now."""
+) -> tuple[set[str], set[str], set[tuple[str, str]]]:
+    """Write the profile rows; which are new, of which the fields differ now, and which watched values differ."""
     by_profile: dict[str, list[AppliedChange]] = {}
     bare = set(linked)
     for applied in changes:
@@ -67,17 +79,19 @@ def _merge_profiles(
             by_profile.setdefault(applied.previous, []).append(applied)
     created: set[str] = set()
     changed: set[str] = set()
+    told: dict[str, set[str]] = {}
     waiting = set(by_profile)
     while waiting:  # once, unless another worker makes the same profile at this moment
         stored = _read_locked(connection, waiting)
-        new, rewritten = _merged(by_profile, waiting, stored, now)
+        new, rewritten = _merged(by_profile, waiting, stored, now, told)
         update_rows(connection, _PROFILE, ["source_id"], ["fields", "updated_at", "version"], rewritten)
         created |= insert_new(connection, _PROFILE, "source_id", new)
         changed |= {row[-1] for row in rewritten}
         waiting = {row[0] for row in new} - created
     changed |= created
     rows: list[Values] = [(source_id, "{}", None, now, now, 1) for source_id in sorted(bare - by_profile.keys())]
-    return created | insert_new(connection, _PROFILE, "source_id", rows), changed
+    pairs = {(source_id, name) for source_id, names in told.items() for name in names}
+    return created | insert_new(connection, _PROFILE, "source_id", rows), changed, pairs
 
 
 def _read_locked(connection: Connection, source_ids: set[str]) -> dict[str, tuple[str, int]]:
@@ -88,20 +102,37 @@ def _read_locked(connection: Connection, source_ids: set[str]) -> dict[str, tupl
 
 
 def _merged(
-    by_profile: dict[str, list[AppliedChange]], wanted: set[str], stored: dict[str, tuple[str, int]], now: Micros
+    by_profile: dict[str, list[AppliedChange]],
+    wanted: set[str],
+    stored: dict[str, tuple[str, int]],
+    now: Micros,
+    told: dict[str, set[str]],
 ) -> tuple[list[Values], list[Values]]:
-    """Rows to insert and rows to update. A profile that a message only spoke of before is never made anew."""
+    """Rows to insert and rows to update. A profile that a message only spoke of before is never made anew.
+
+    `told` gets the watched fields of each profile whose values differ.
+    """
     new: list[Values] = []
     rewritten: list[Values] = []
     for source_id in sorted(wanted):
         text, version = stored.get(source_id, ("{}", 0))
         document: Document = loads(text) if len(text) > 2 else {}
+        watched = _watched(by_profile[source_id])
+        before = {name: shown_value(document, name) for name in watched}
         is_spoken_of, has_changed = _apply(document, source_id, by_profile[source_id])
+        told[source_id] = {name for name in watched if shown_value(document, name) != before[name]}
         if version and has_changed:
             rewritten.append((canonical(document).decode(), now, version + 1, source_id))
         elif not version and is_spoken_of:
             new.append((source_id, canonical(document).decode(), None, now, now, 1))
     return new, rewritten
+
+
+def _watched(changes: Sequence[AppliedChange]) -> set[str]:
+    """Fields of which others must hear what exactly changed: memberships and addresses."""
+    return {
+        name for applied in changes for name in applied.change.fields if name in ADDRESSES or name.startswith(AUDIENCE)
+    }
 
 
 def _apply(document: Document, source_id: str, changes: Sequence[AppliedChange]) -> tuple[bool, bool]:

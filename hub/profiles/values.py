@@ -27,8 +27,16 @@ class AppliedChange(NamedTuple):
     previous: str | None = None
 
 
+Pairs = tuple[tuple[str, str], ...]
+
+
 class MergeResult(NamedTuple):
-    """What a batch did. `changed` names profiles whose fields differ now; `created` those that are new."""
+    """What a batch did. `changed` names profiles whose fields differ now; `created` those that are new.
+
+    Pairs name what is different now, not only newer: `memberships` (source_id, audience key), `readdressed` (source_id,
+    email or phone), `consented` (source_id, topic) and `addressed` (address as consents know it, topic). `joined` are
+    those through whom others are read since.
+    """
 
     created: tuple[str, ...]
     changed: tuple[str, ...]
@@ -36,6 +44,11 @@ class MergeResult(NamedTuple):
     orders: int
     consents: int
     links: int
+    memberships: Pairs = ()
+    readdressed: Pairs = ()
+    consented: Pairs = ()
+    addressed: Pairs = ()
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from hub.registry.discovery import build, secret_fields
 from hub.registry.values import Connection
 from hub.runtime.installation import Installation
 from hub.runtime.names import usable_name
+from hub.sdk.broker import is_broker_address
 from hub.sdk.contract import Destination, Source
 from hub.sdk.declared import redirected
 from hub.sdk.errors import ConfigurationError
@@ -212,8 +213,9 @@ def _check_hosts(connector: Source | Destination, hosts: Mapping[str, str]) -> N
     if not isinstance(connector, Destination):
         raise ConfigurationError(f"{connector.title} is a source and calls no hosts, so there is none to redirect.")
     redirected(connector, hosts)
+    broker = connector.broker()
     for name, url in hosts.items():
-        if not _is_origin(url):
+        if not _is_origin(url) and not (broker is not None and name == broker.host and is_broker_address(url)):
             raise ConfigurationError(
                 f"The host {name!r} is sent to by a URL such as https://sandbox.example.com, without user, query or"
                 " fragment; this is none."

@@ -1,4 +1,5 @@
-"""What follows a merge: connections kept in step get the profiles that changed and the events that came.
+"""What follows a merge: connections kept in step get the profiles, memberships and consents that changed, and the
+events that came.
 
 It happens in the batch's own transaction, so a message gives rise to its deliveries exactly when it is applied. What is
 applied again, was sent for testing, or is older than the memory of message ids gives rise to none.
@@ -22,6 +23,7 @@ from hub.profiles.reading import redirects
 from hub.profiles.rules.stamps import short_hash
 from hub.profiles.values import AppliedChange, MergeResult
 from hub.runtime.installation import Installation
+from hub.runtime.states import changed_states, state_deliveries
 from hub.sdk.values import Operation
 
 LOOK_S = 0.5  # an installation without syncs looks for a first one this often
@@ -46,16 +48,21 @@ class Follower:
             return
         changed = _changed(news, result)
         told = {str(applied.change.source_id) for applied in news if applied.change.events}
-        roots = redirects(state, told.union(changed))
+        operations = {sync.operation for sync in wanted}
+        states = changed_states(state, news, result, operations)
+        roots = redirects(state, told.union(changed, states.people()))
         deliveries: list[NewDelivery] = []
+        events: list[NewDelivery] = []
         for sync in wanted:
             if sync.operation == Operation.PROFILES:
                 deliveries += _pushes(sync, changed, roots)
+            elif sync.operation == Operation.EVENTS:
+                events += _events(sync, news, roots, now + len(events))
             else:
-                deliveries += _events(sync, news, roots, now + len(deliveries))
-        fresh = _not_told_before(state, deliveries)
-        if fresh:
-            outbox.insert(state, fresh, now)
+                deliveries += state_deliveries(sync, states, roots)
+        deliveries += _not_told_before(state, events)
+        if deliveries:
+            outbox.insert(state, deliveries, now)
 
     def _syncs(self, state: Connection) -> Sequence[Sync]:
         """Read in the transaction, so that a removed sync or connection gets nothing more; none is believed a while."""
@@ -115,7 +122,7 @@ def _events(sync: Sync, news: Sequence[AppliedChange], roots: dict[str, str], du
                 Operation.EVENTS,
                 root,
                 event.occurred_at,
-                record=_record(applied, event),
+                record=event_record(applied, event),
                 options=sync.options,
                 topic="" if event.id is None else short_hash(f"{applied.connection_id}\0e\0{event.id}"),
                 mapping_hash=sync.mapping_hash,
@@ -124,7 +131,7 @@ def _events(sync: Sync, news: Sequence[AppliedChange], roots: dict[str, str], du
             due_at += 1
 
 
-def _record(applied: AppliedChange, event: Event) -> dict[str, Json]:
+def event_record(applied: AppliedChange, event: Event) -> dict[str, Json]:
     """The scope names of an event: {"event": {...}} and, where its message told of it, {"order": {...}}."""
     record: dict[str, Json] = {
         "event": {

@@ -1,4 +1,4 @@
-"""The schedule role: opens occasions when their time comes and decides them, chunk by chunk.
+"""The schedule role: opens occasions when their time comes and decides them, chunk by chunk; works off backfills.
 
 The distribution table is the truth. APScheduler's jobs are made from it and only wake the role on the instant; what is
 due is read from the table, so a lost or late wake-up loses nothing.
@@ -24,9 +24,11 @@ from hub.core.clock import SECOND, Micros, from_datetime, iso, to_datetime
 from hub.core.database import is_passing, read, write
 from hub.core.locks import role_lock
 from hub.core.logging import logger
-from hub.distributions import occasions, rules, store, timing
+from hub.distributions import backfills, occasions, rules, store, timing
 from hub.distributions.values import Distribution, Trigger
 from hub.ledger.store import record_run
+from hub.runtime.backfilling import failed_run as backfill_failed_run
+from hub.runtime.backfilling import fill_chunk
 from hub.runtime.occasion_step import decide_chunk, failed_run, missed_run
 from hub.sdk.errors import ConfigurationError, HubError
 
@@ -95,11 +97,15 @@ class ScheduleRole:
                 self._open(plan, now)
         with read(self._engine) as connection:
             waiting = occasions.open_ids(connection)
-        self._not_before = {one: at for one, at in self._not_before.items() if one in waiting}
+            filling = backfills.open_ids(connection)
+        self._not_before = {one: at for one, at in self._not_before.items() if one in waiting or one in filling}
         more = False
         for occasion_id in waiting:
             if self._not_before.get(occasion_id, now) <= now:
                 more |= self._decide(occasion_id, now)
+        for backfill_id in filling:
+            if self._not_before.get(backfill_id, now) <= now:
+                more |= self._fill(backfill_id, now)
         return more
 
     def _lead(self, stop: threading.Event) -> bool:
@@ -196,6 +202,26 @@ class ScheduleRole:
                 record_run(connection, failed_run(occasion, now, why))
         _log.error("an occasion cannot be decided", occasion=occasion_id, why=why)
         self._not_before[occasion_id] = now + TRY_AGAIN
+
+    def _fill(self, backfill_id: str, now: Micros) -> bool:
+        """One chunk of a backfill; whether the next can follow at once. What fails on its own data waits aside."""
+        started = time.perf_counter()
+        try:
+            with write(self._engine) as connection:
+                filled = fill_chunk(connection, backfill_id, self._limit, now, self._digest)
+        except (DBAPIError, HubError) as error:
+            if is_passing(error):
+                raise
+            why = str(error) if isinstance(error, HubError) else f"the database refused it ({type(error).__name__})."
+            with write(self._engine) as connection:
+                if backfill_id not in self._not_before:  # told once, tried on
+                    record_run(connection, backfill_failed_run(backfills.lock(connection, backfill_id), now, why))
+            _log.error("a backfill cannot go on", backfill=backfill_id, why=why)
+            self._not_before[backfill_id] = now + TRY_AGAIN
+            return False
+        self._not_before.pop(backfill_id, None)
+        self._adapt(time.perf_counter() - started, filled.people)
+        return not filled.is_last and not filled.is_held
 
     def _adapt(self, held_s: float, count: int) -> None:
         """Choose the next chunk so that its transaction stays under its limit; half that is aimed at."""

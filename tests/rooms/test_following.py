@@ -60,12 +60,16 @@ class Mapping:
                 for order_id in message.get("orders", ())
             ],
             links=[tuple(pair) for pair in message.get("links", ())],
+            consents=[tuple(one) for one in message.get("consents", ())],
+            identities=[tuple(one) for one in message.get("identities", ())],
             verdict=Verdict(message.get("verdict", "apply")),
             reason=message.get("reason"),
         )
         erasures = tuple(Erase(one, (), "r", "gdpr", received_at) for one in message.get("erase", ()))
         flags = {"is_test": message.get("test", False), "is_replay": message.get("replay", False)}
-        return made._replace(at=NOW - int(message.get("days_ago", 1) * DAY), erasures=erasures, **flags)
+        at = NOW - int(message.get("days_ago", 1) * DAY)
+        consents = tuple(one._replace(at=at) for one in made.consents)
+        return made._replace(at=at, consents=consents, erasures=erasures, **flags)
 
 
 class Hub:

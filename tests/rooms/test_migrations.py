@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, inspect
+from importlib.resources import files
 
-from hub.core.database import open_database, read
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, MetaData, inspect, text
+
+from hub.core.database import open_database, read, write
 from hub.inbox.tables import INBOX
 from hub.runtime.migrate import upgrade
 from hub.runtime.schema import create_all, metadata
@@ -82,4 +86,33 @@ def test_migrating_twice_changes_nothing(database_url: str) -> None:
         upgrade(engine, "state")
 
     assert differences(engine, metadata(), "state_version") == []
+    engine.dispose()
+
+
+def test_syncs_survive_the_revision_that_makes_their_table_anew(database_url: str) -> None:
+    engine = open_database(database_url)
+    config = Config()
+    config.set_main_option("script_location", str(files("hub") / "migrations" / "state"))
+    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    given = {"id": "01CONNECTION00000000000000", "role": "destination", "connector": "acme", "name": "crm"}
+    given |= dict.fromkeys(("settings", "hosts", "paused_routes"), "{}") | {"status": "active", "currency": "USD"}
+    given |= dict.fromkeys(("secrets", "mapping", "mapping_patch", "mapping_hash", "paused_reason"), "")
+    given |= {"version": 1, "created_at": 1, "updated_at": 1, "retry_unknown": False}
+    with write(engine) as connection:
+        names = ", ".join(given)
+        marks = ", ".join(f":{name}" for name in given)
+        connection.execute(text(f"INSERT INTO connection ({names}) VALUES ({marks})"), given)
+        sync = (given["id"], "events", '{"a":1}', '["seen"]', 7)
+        connection.execute(
+            text(
+                "INSERT INTO sync (connection_id, operation, options, event_keys, created_at) VALUES (:a, :b, :c, :d, :e)"
+            ),
+            dict(zip("abcde", sync, strict=True)),
+        )
+    upgrade(engine, "state")
+    with read(engine) as connection:
+        query = "SELECT connection_id, operation, options, event_keys, created_at FROM sync"
+        assert [tuple(row) for row in connection.execute(text(query))] == [sync]
     engine.dispose()

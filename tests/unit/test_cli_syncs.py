@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from hub.cli import hub
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.values import Finding
 
 
 @pytest.fixture
@@ -40,9 +41,43 @@ def test_a_sync_is_set_replaced_shown_and_removed(cli):
     assert [one["operation"] for one in syncs(cli)] == ["profiles"]
 
 
+def test_a_backfill_is_counted_then_started_and_shown(cli):
+    counted = cli("destinations", "sync", "crm", "profiles", "--backfill", "--dry-run", "--json")
+    assert json.loads(counted.stdout) == {"people": 0, "deliveries": 0}
+    assert syncs(cli) == []
+    started = cli("destinations", "sync", "crm", "profiles", "--backfill", "--json")
+    assert json.loads(started.stdout)["backfill"]["state"] == "open"
+    assert syncs(cli)[0]["backfill"]["id"] == json.loads(started.stdout)["backfill"]["id"]
+
+
+def test_a_destination_that_needs_nothing_prepared_says_so(cli):
+    done = cli("destinations", "prepare", "crm")
+    assert (done.exit_code, done.stdout[:4]) == (0, "ok: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("destinations", "sync", "crm", "profiles", "--json"),
+        ("destinations", "set", "crm", "--set", "api_key=new", "--json"),
+        ("distributions", "add", "--name", "mail", "--to", "crm:profiles", "--json"),
+    ],
+)
+def test_what_preparing_found_after_a_change_stands_beside_the_answer_and_never_in_its_way(cli, monkeypatch, arguments):
+    warning = Finding("warning", "The field plan must be made in the dashboard.")
+    monkeypatch.setattr("hub.runtime.preparing.prepare_after", lambda *_: [warning])
+    done = cli(*arguments)
+    assert (done.exit_code, done.stderr) == (0, f"warning: {warning.text}\n")
+    assert json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("sync", "crm", "events", "--backfill"), "no backfill of events"),
+        (("sync", "crm", "events", "--backfill", "--dry-run"), "no backfill of events"),
+        (("sync", "crm", "profiles", "--dry-run"), "give both"),
+        (("prepare", "nobody"), "There is no destination 'nobody'"),
         (("sync", "crm", "profiles", "--event", "seen"), "Only a sync of events"),
         (("sync", "crm", "events", "--set", "colour=red"), "has no option 'colour'"),
         (("sync", "nobody", "events"), "There is no destination 'nobody'"),

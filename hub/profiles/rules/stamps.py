@@ -24,6 +24,8 @@ from hub.mapping.model import REMOVED, Change, Consent, Micros
 Entry = list[Any]
 Document = dict[str, Entry]
 
+AUDIENCE: Final = "audiences."  # how the field of a membership begins; its key follows
+ADDRESSES: Final = ("email", "phone")
 DEFAULT_AT: Final = 0
 _VALUE: Final = 4
 _WITHDRAWN: Final = 5
@@ -108,6 +110,18 @@ def join(documents: Iterable[Document]) -> Document:
 def value_of(entry: Entry) -> Any:
     """The value, or REMOVED."""
     return entry[3] if len(entry) == _VALUE else REMOVED
+
+
+def shown_value(document: Document, name: str) -> Any:
+    """What a field says, so that two of them can be compared: of a membership only whether it is one.
+
+    None where nobody said anything or it was removed.
+    """
+    entry = document.get(name)
+    value = REMOVED if entry is None else value_of(entry)
+    if value is REMOVED:
+        return None
+    return bool(value.get("member")) if name.startswith(AUDIENCE) and isinstance(value, dict) else value
 
 
 def consent_wins(new: tuple[int, int, str, int], old: tuple[int, int, str, int]) -> bool:

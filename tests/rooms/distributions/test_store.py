@@ -55,7 +55,9 @@ def test_a_distribution_needs_a_connection_and_each_connection_once(hub):
     with write(hub.engine) as connection:
         for targets, words in (
             ([], "at least one"),
-            ([Target(hub.crm, "erase")], "can do one of"),
+            ([Target(hub.crm, "erase")], "carries messages, events, or profiles"),
+            ([Target(hub.crm, "audience")], "hub destinations sync NAME audience"),
+            ([Target(hub.crm, "consent")], "does not carry consent"),
             ([Target(hub.crm, "profiles"), Target(hub.crm, "events")], "named twice"),
         ):
             with pytest.raises(ConfigurationError, match=words):

@@ -158,7 +158,7 @@ def test_a_mapping_preview_shows_the_change_and_where_each_value_came_from(shell
 @pytest.mark.parametrize("vendor", ["braze", "klaviyo"])
 def test_a_preview_prints_the_requests_a_message_would_lead_to(shell: Shell, vendor: str) -> None:
     given = f"{json.dumps(IDENTIFY)}\n{json.dumps(TRACK)}\n"
-    arguments = ("preview", "--from", "segment", "--to", vendor, "--set", "api_key=the-api-key")
+    arguments = ("preview", "--source", "segment", "--destination", vendor, "--set", "api_key=the-api-key")
     first = shell.text(*arguments, given=given)
     requests = [json.loads(line) for line in first.splitlines()]
 
@@ -173,12 +173,47 @@ def test_a_preview_prints_the_requests_a_message_would_lead_to(shell: Shell, ven
 
 def test_a_preview_of_nothing_says_why(shell: Shell) -> None:
     anonymous = json.dumps({**IDENTIFY, "userId": None})
-    result = shell.run("preview", "--from", "segment", "--to", "braze", given=anonymous)
+    result = shell.run("preview", "--source", "segment", "--destination", "braze", given=anonymous)
 
     assert result.exit_code == 1
     assert "ignored: anonymous" in result.stderr
-    assert "is no source" in shell.error("preview", "--from", "braze", "--to", "braze", given="{}")
-    assert "no connector 'nobody'" in shell.error("preview", "--from", "segment", "--to", "nobody", given="{}")
+    assert "is no source" in shell.error("preview", "--source", "braze", "--destination", "braze", given="{}")
+    assert "no connector 'nobody'" in shell.error(
+        "preview", "--source", "segment", "--destination", "nobody", given="{}"
+    )
+
+
+def test_a_preview_takes_a_file_operations_and_options(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "message.json"
+    file.write_text(json.dumps(IDENTIFY))
+    arguments = ("preview", "--source", "segment", "--destination", "braze", "--file", str(file))
+    options = ("--operation", "messages", "--option", "campaign_id=mine", "--set", "hosts.api=http://127.0.0.1:9")
+    (message,) = [json.loads(line) for line in shell.text(*arguments, *options).splitlines()]
+
+    assert message["url"] == "http://127.0.0.1:9/campaigns/trigger/send"
+    assert message["body"]["campaign_id"] == "mine"
+    assert message["body"]["recipients"][0]["external_user_id"] == "ada"
+    assert "EXAMPLE" in json.dumps(message["body"])
+    assert "no option 'campain_id'" in shell.error(*arguments, "--option", "campain_id=mine")
+    assert shell.run(*arguments, "--operation", "mesages").exit_code == 2
+
+
+def test_connectors_are_begun_checked_and_reloaded(shell: Shell, tmp_path: Path) -> None:
+    shell.text("connectors", "new", "acme", "--into", str(tmp_path))
+    table = shell.text("connectors", "check", str(tmp_path / "acme"))
+    last = table.splitlines()[-1]
+    assert last.split()[0] == last.split()[2], last
+    assert "✓ survives-each-step" in table
+
+    shell.text("connectors", "new", "acme", "--into", str(tmp_path / "broken"))
+    connector = tmp_path / "broken" / "acme" / "connector.py"
+    connector.write_text(connector.read_text().replace("batch.records]", "batch.records[1:]]"))
+    result = shell.run("connectors", "check", "acme", "--json", HUB_CONNECTORS_PATH=str(tmp_path / "broken"))
+    assert result.exit_code == 1
+    broken = {row["check"]: row["problem"] for row in json.loads(result.stdout) if row["problem"]}
+    assert "without an outcome for 1 of its records" in broken["three-records-together"]
+
+    assert "No role is running" in shell.text("connectors", "reload")
 
 
 # ── the program ──────────────────────────────────────────────────────────────────────────────────────────────────
