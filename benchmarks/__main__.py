@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.rows import Row, missing, table
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("accept", "apply", "mapping", "peer", "build", "deliver", "latency")
+NAMES = ("accept", "apply", "mapping", "peer", "build", "deliver", "latency", "imports")
 LONGEST_S = 120.0  # of one benchmark
 ROWS_OF = "--rows-of"
 

@@ -105,13 +105,13 @@ def import_codes(connection: Connection, campaign: Campaign, codes: Sequence[str
         raise ConfigurationError(f"Campaign {campaign.name!r} makes its own codes; import into an imported campaign.")
     lock(connection, campaign.id)
     good, rejected = rules.sort_out(codes)
-    known = _owners(connection, good)
+    known = owners(connection, good)
     new = sorted(code for code in good if code not in known)
     free: dict[str, Any] = {"campaign_id": campaign.id, "state": "free"}
     insert_many(connection, CODE, [{"code": code, **free} for code in new], _unless_taken)
-    owners = _owners(connection, new)  # another campaign may have taken one meanwhile
-    added = sum(owners[code] == campaign.name for code in new)
-    taken = {code: owner for code, owner in owners.items() if owner != campaign.name} | known
+    held = owners(connection, new)  # another campaign may have taken one meanwhile
+    added = sum(held[code] == campaign.name for code in new)
+    taken = {code: owner for code, owner in held.items() if owner != campaign.name} | known
     rejected |= {code: f"It exists already, in campaign {owner!r}." for code, owner in taken.items()}
     count_codes(connection, campaign.id, added)
     return Imported(added, len(rejected), dict(sorted(rejected.items())[:_SHOWN_REJECTS]))
@@ -185,7 +185,7 @@ def _by_state(connection: Connection, query: Select[Any]) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query.group_by(CODE.c.state))}
 
 
-def _owners(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
+def owners(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
     """Of these codes, those that exist, with the name of their campaign."""
     found: dict[str, str] = {}
     for portion in _portions(codes):

@@ -1,0 +1,293 @@
+"""Which column of a file becomes which field, decided once per file from the names in its header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hub.mapping.coerce import INBOUND
+from hub.mapping.model import ADDRESS_PARTS, BUILT_IN_TRAITS
+from hub.mapping.paths import fold
+from hub.mapping.problems import nearest
+from hub.sdk.errors import ConfigurationError
+
+KINDS = ("customers", "orders", "events", "codes", "products")
+LEFT_OUT = "-"
+ERROR = "error"
+"""The column that the file of rejected rows has besides the original ones; it is never imported."""
+TYPES = INBOUND - {"email", "phone", "money", "id"}
+"""What `metadata.points:number` may name behind the colon; without it, cells are text."""
+MAX_COLUMNS = 1_000
+
+_ADDRESS = {
+    "line_1": ("address_line_1", "line_1", "street", "street_address", "address_street", "address"),
+    "line_2": ("address_line_2", "line_2"),
+    "city": ("address_city", "city", "town"),
+    "state": ("address_state", "state", "region", "province"),
+    "postal_code": ("address_postal_code", "postal_code", "zip", "zip_code", "postcode"),
+    "country": ("address_country", "country"),
+}
+_PERSON = ("source_id", "customer_id", "customer_source_id", "user_id")
+_TRAITS = {
+    **{name: (name,) for name in BUILT_IN_TRAITS},
+    "email": ("email", "email_address", "mail"),
+    "phone": ("phone", "phone_number", "mobile", "telephone"),
+    "birthdate": ("birthdate", "birthday", "date_of_birth"),
+    "name": ("name", "full_name"),
+    "first_name": ("first_name", "given_name"),
+    "last_name": ("last_name", "family_name", "surname"),
+}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """The fields of a kind, each with the column names that stand for it, the most certain first.
+
+    `rest` holds what no field takes; `groups` are the prefixes under which a column may name a key of its own.
+    """
+
+    fields: Mapping[str, Sequence[str]]
+    required: Sequence[str]
+    rest: str
+    groups: Sequence[str] = ()
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "customers": _Kind(
+        {
+            "source_id": (*_PERSON, "id"),
+            "at": ("at", "timestamp", "updated_at"),
+            **{f"traits.{name}": names for name, names in _TRAITS.items()},
+            **{f"address.{part}": _ADDRESS[part] for part in ADDRESS_PARTS},
+            "identities.anonymous_id": ("anonymous_id",),
+            "identities.mpid": ("mpid",),
+        },
+        ("source_id",),
+        "metadata",
+        ("identities", "consents"),
+    ),
+    "orders": _Kind(
+        {
+            "source_id": _PERSON,
+            "at": ("at", "timestamp", "updated_at", "created_at", "date"),
+            "order.id": ("order_id", "id", "order_number"),
+            "order.status": ("status", "order_status"),
+            "order.currency": ("currency", "currency_code"),
+            "order.amount": ("amount", "total", "total_amount"),
+            "order.subtotal": ("subtotal",),
+            "order.discount": ("discount", "discount_amount", "total_discount_amount"),
+            "order.tax": ("tax",),
+            "order.shipping": ("shipping",),
+            "order.code": ("code", "coupon", "coupon_code"),
+            "order.items": ("items", "products"),
+        },
+        ("source_id", "order.id"),
+        "metadata",
+    ),
+    "events": _Kind(
+        {
+            "source_id": _PERSON,
+            "at": ("at", "timestamp", "occurred_at", "time", "created_at", "date"),
+            "event.id": ("event_id", "id"),
+            "event.name": ("event", "event_name", "name"),
+            "event.code": ("code", "coupon", "coupon_code"),
+            "event.order_id": ("order_id",),
+        },
+        ("source_id", "event.name"),
+        "properties",
+    ),
+    "codes": _Kind({"code": ("code", "codes", "voucher", "coupon", "coupon_code")}, ("code",), LEFT_OUT),
+}
+_JSON_FIELDS = {"order.items": "json"}
+
+
+class Column(NamedTuple):
+    """One column: `group` and `key` say where its cells go; without a group it stands at the top. `type`: see TYPES."""
+
+    place: int
+    header: str
+    group: str
+    key: str
+    type: str = ""
+
+    @property
+    def field(self) -> str:
+        """As `--map` names it."""
+        name = f"{self.group}.{self.key}" if self.group else self.key
+        return f"{name}:{self.type}" if self.type else name
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.key == LEFT_OUT
+
+
+class Plan(NamedTuple):
+    """What becomes of the columns of a file."""
+
+    kind: str
+    header: Sequence[str]
+    columns: Sequence[Column]
+
+    def as_json(self) -> dict[str, str]:
+        """Header → field; `-` is left out."""
+        return {column.header: LEFT_OUT if column.is_left_out else shown(column.field) for column in self.columns}
+
+
+def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> Plan:
+    """Choose a field for each column: as `given` (header → field) says, else by its name.
+
+    Raises ConfigurationError with a sentence that names the column.
+    """
+    refuse_products(kind)
+    if kind not in _KINDS:
+        raise ConfigurationError(f"There is no import of {kind!r}{nearest(kind, KINDS)}")
+    _check_header(header, given)
+    chosen: dict[int, str] = {index: given[name] for index, name in enumerate(header) if name in given}
+    chosen.update({index: LEFT_OUT for index, name in enumerate(header) if name == ERROR and index not in chosen})
+    by_name = _by_name(kind, header, chosen)
+    columns = [_column(kind, index, name, chosen.get(index) or by_name.get(index)) for index, name in enumerate(header)]
+    _check_twice(columns)
+    _check_required(kind, columns)
+    return Plan(kind, tuple(header), tuple(columns))
+
+
+def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
+    """`("E-mail=email",)` as header → field. A header may hold `=`, a field cannot. Raises ConfigurationError."""
+    fields = {}
+    for pair in pairs:
+        header, equals, field = pair.rpartition("=")
+        if not equals or not header.strip() or not field.strip():
+            raise ConfigurationError(f"{pair!r} maps no column; write it as COLUMN=FIELD, such as 'E-mail=email'.")
+        fields[header.strip()] = field.strip()
+    return fields
+
+
+def refuse_products(kind: str) -> None:
+    """Raises ConfigurationError for the one kind that has a name and no place."""
+    if kind == "products":
+        raise ConfigurationError(
+            "Products have no place of their own in the hub: they are known as items of orders. Nothing was imported;"
+            " give the items with the orders (`hub import orders`)."
+        )
+
+
+def shown(field: str) -> str:
+    """A field as operators write it: the traits, and the fields of an order or event, without their group."""
+    group, dot, key = field.partition(".")
+    return key if dot and group in ("traits", "order", "event") else field
+
+
+def _check_header(header: Sequence[str], given: Mapping[str, str]) -> None:
+    if not header:
+        raise ConfigurationError("The file has no header: its first line must name the columns.")
+    if len(header) > MAX_COLUMNS:
+        raise ConfigurationError(f"The file has {len(header):,} columns; at most {MAX_COLUMNS:,} can be read.")
+    for number, name in enumerate(header, 1):
+        if not name:
+            raise ConfigurationError(f"Column {number} has no name; name it in the first line, or take it out.")
+        if "\0" in name:
+            raise ConfigurationError(f"The name of column {number} holds a NUL character; is this a CSV file?")
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(f"Two columns are named {twice!r}; give each a name of its own.")
+    unknown = next((name for name in given if name not in header), None)
+    if unknown is not None:
+        raise ConfigurationError(f"--map: there is no column {unknown!r} in the file{nearest(unknown, header)}")
+
+
+def _by_name(kind: str, header: Sequence[str], chosen: Mapping[int, str]) -> dict[int, str]:
+    """The fields that columns stand for by their name. Of several names for a field the most certain one takes it."""
+    free = {index: fold(name) for index, name in enumerate(header) if index not in chosen}
+    taken = {_full(kind, field.partition(":")[0]) for field in chosen.values()}
+    found: dict[int, str] = {}
+    for field, names in _KINDS[kind].fields.items():
+        if field in taken:
+            continue
+        for alias in names:
+            here = [index for index, folded in free.items() if folded == fold(alias) and index not in found]
+            if len(here) > 1:
+                one, other = header[here[0]], header[here[1]]
+                raise ConfigurationError(
+                    f"The columns {one!r} and {other!r} both mean {shown(field)!r}; leave one out with"
+                    f" --map '{other}=-', or name what it is."
+                )
+            if here:
+                found[here[0]] = field
+                break
+    return found
+
+
+def _column(kind: str, index: int, header: str, field: str | None) -> Column:
+    """A column's place; by its prefix, or among the rest, where no field was chosen for it."""
+    if field == LEFT_OUT:
+        return Column(index, header, "", LEFT_OUT)
+    if field is not None:
+        return _placed(kind, index, header, field)
+    rest = _KINDS[kind].rest
+    if rest == LEFT_OUT:
+        return Column(index, header, "", LEFT_OUT)
+    group, dot, key = header.partition(".")
+    folded = group.strip().lower()
+    if dot and key.strip() and folded in (rest, *_KINDS[kind].groups):
+        return _placed(kind, index, header, f"{folded}.{key}", is_told=False)
+    return Column(index, header, rest, _key(header))
+
+
+def _placed(kind: str, index: int, header: str, field: str, *, is_told: bool = True) -> Column:
+    """A field as someone wrote it. `is_told`: in --map, where an unknown type is an error rather than part of a name."""
+    name, colon, kind_of = field.rpartition(":")
+    if not colon or (not is_told and kind_of not in TYPES):
+        name, kind_of = field, ""
+    full = _full(kind, name)
+    group, dot, key = full.partition(".")
+    rest = _KINDS[kind].rest
+    if full in _KINDS[kind].fields:
+        if kind_of:
+            raise ConfigurationError(
+                f"--map {header!r}: {name!r} has a type of its own; leave ':{kind_of}' out, or write {rest}.NAME:TYPE."
+            )
+        return Column(index, header, group if dot else "", key or full, _JSON_FIELDS.get(full, ""))
+    if not dot or not key.strip() or group not in (rest, *_KINDS[kind].groups):
+        words = {shown(each) for each in _KINDS[kind].fields} | {f"{rest}.NAME"} - {f"{LEFT_OUT}.NAME"}
+        raise ConfigurationError(f"--map {header!r}: there is no field {name!r}{nearest(name, words)}")
+    if kind_of and (kind_of not in TYPES or group != rest):
+        raise ConfigurationError(f"--map {header!r}: there is no type {kind_of!r}{nearest(kind_of, TYPES)}")
+    return Column(index, header, group, _key(key), "" if kind_of == "string" else kind_of)
+
+
+def _full(kind: str, name: str) -> str:
+    """`email` → `traits.email`: a field by the short name operators write."""
+    fields = _KINDS[kind].fields
+    if name in fields:
+        return name
+    return next((field for field in fields if shown(field) == name), name)
+
+
+def _key(text: str) -> str:
+    """A key of metadata: white space becomes `_`."""
+    return "_".join(text.split())
+
+
+def _check_twice(columns: Sequence[Column]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for column in columns:
+        if column.is_left_out:
+            continue
+        first = seen.setdefault((column.group, column.key), column.header)
+        if first != column.header:
+            raise ConfigurationError(
+                f"The columns {first!r} and {column.header!r} both go to {shown(column.field)!r}; leave one out with"
+                f" --map '{column.header}=-'."
+            )
+
+
+def _check_required(kind: str, columns: Sequence[Column]) -> None:
+    there = {f"{column.group}.{column.key}" if column.group else column.key for column in columns}
+    missing = next((field for field in _KINDS[kind].required if field not in there), None)
+    if missing is not None:
+        names = ", ".join(repr(column.header) for column in columns[:10])
+        raise ConfigurationError(
+            f"No column holds the {shown(missing)} of {kind}. The columns are {names}; name it with"
+            f" --map 'COLUMN={shown(missing)}'."
+        )

@@ -1,0 +1,183 @@
+"""A row becomes a message: the one the apply role will see, tried on the mapping it will be mapped by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from hub.core.clock import Micros, to_datetime
+from hub.mapping.coerce import Coercion, coercion
+from hub.mapping.model import Change, Verdict, Warning
+from hub.mapping.text import Failed
+from hub.runtime.importing.cells import MARK, unescaped
+from hub.runtime.importing.columns import Plan, shown
+from hub.runtime.importing.reading import Record
+from hub.sdk.errors import PayloadInvalid
+from hub.sdk.json import canonical, dumps, loads
+from hub.sdk.values import RawMessage
+
+_REASONS = {
+    "missing_source_id": "The row has no source_id.",
+    "anonymous": "The row has no source_id.",
+    "invalid_source_id": "source_id: an id has 1 to 255 characters.",
+    "no_rule": "The mapping of the source has no rule for such rows; see `hub mappings check csv`.",
+    "missing_required": "A value that the mapping requires is missing.",
+}
+
+
+class Mapped(Protocol):
+    """The source's mapping, as the apply role compiles it."""
+
+    def apply(self, message: Any, *, message_id: str, received_at: Micros) -> Change: ...
+
+
+class Made(NamedTuple):
+    """What a row came to: a message, or a sentence why not. `change` is what applying it will mean."""
+
+    message: RawMessage | None
+    change: Change | None
+    error: str = ""
+
+
+class Maker:
+    """Turns the rows of one file into messages.
+
+    `at` is the time of rows that state none; `is_quiet` tells the hub to send nothing because of them. A row whose
+    values the mapping would drop is refused, unless `takes_warnings`. `states_time`: `at` was asked for, so the same row
+    at another time is another message.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        mapping: Mapped,
+        at: Micros,
+        *,
+        is_quiet: bool = True,
+        takes_warnings: bool = False,
+        states_time: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._mapping = mapping
+        self._takes_warnings = takes_warnings
+        self._at = to_datetime(at).isoformat().replace("+00:00", "Z")
+        self._is_quiet = is_quiet
+        self._states_time = states_time
+        self._headers = {
+            f"{column.group}.{column.key}" if column.group else column.key: column.header for column in plan.columns
+        }
+        self._places = [
+            (column.place, column.group, column.key, _reader(column.type), column.header)
+            for column in plan.columns
+            if not column.is_left_out
+        ]
+
+    def make(self, record: Record, now: Micros) -> Made:
+        """Never raises: a row that cannot be imported says why."""
+        if record.error:
+            return Made(None, None, record.error)
+        error = ragged(record.cells, len(self._plan.header))
+        if error:
+            return Made(None, None, error)
+        try:
+            content = self._content(record.cells)
+        except PayloadInvalid as found:
+            return Made(None, None, str(found))
+        if self._states_time:
+            content.setdefault("at", self._at)
+        key = row_id(content)
+        content.setdefault("at", self._at)
+        if self._is_quiet:
+            content["quiet"] = True
+        change = self._mapping.apply(content, message_id=key, received_at=now)
+        error = self._refusal(change)
+        if error:
+            return Made(None, change, error)
+        return Made(RawMessage(dumps(content), key, content.get("source_id")), change)
+
+    def _content(self, cells: Sequence[str]) -> dict[str, Any]:
+        """What the row says, without what the import adds. Raises PayloadInvalid."""
+        content: dict[str, Any] = {"kind": self._plan.kind}
+        for index, group, key, read, header in self._places:
+            cell = cells[index] if index < len(cells) else ""
+            if not cell or cell.isspace():
+                continue
+            if cell[0] == MARK:
+                cell = unescaped(cell)
+            if "\0" in cell:
+                raise PayloadInvalid(f"{header}: the cell holds a NUL character.")
+            value: Any = cell if read is None else _read(read, cell, header)
+            if group:
+                content.setdefault(group, {})[key] = value
+            else:
+                content[key] = value
+        return content
+
+    def _refusal(self, change: Change) -> str:
+        if change.verdict is not Verdict.APPLY:
+            told = self._warned(change)
+            return told or _REASONS.get(change.reason or "", f"The mapping refuses the row: {change.reason}.")
+        return self._warned(change) if change.warnings and not self._takes_warnings else ""
+
+    def _warned(self, change: Change) -> str:
+        """The mapping's own words, under the names of the file's columns."""
+        told = dict.fromkeys(self._sentence(warning) for warning in change.warnings[:5])
+        return "; ".join(told) + "." if told else ""
+
+    def _sentence(self, warning: Warning) -> str:
+        """`traits.email: …` names the value that the mapping read: the column it came from."""
+        field, colon, text = warning.text.partition(": ")
+        header = self._headers.get(field) if colon else None
+        place = warning.path.removeprefix("profile.").removeprefix("who.").removeprefix("message.")
+        return f"{header}: {text}" if header else f"{self._headers.get(place, shown(place))}: {warning.text}"
+
+
+def row_id(content: Mapping[str, Any]) -> str:
+    """The message id of a row: the same content is the same message, whatever file and order of columns it is in."""
+    return "csv:" + hashlib.blake2b(canonical(content), digest_size=20).hexdigest()
+
+
+def ragged(cells: Sequence[str], width: int) -> str:
+    """Why a row does not fit its header; empty cells that spreadsheets add at the end do no harm."""
+    if len(cells) == width or (len(cells) > width and not any(cells[width:])):
+        return ""
+    return f"The row has {len(cells)} cells and the header {width}; is a delimiter or a quote missing, or one too many?"
+
+
+# ── typed cells ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+Read = Callable[[str], Any]
+
+
+def _reader(kind: str) -> Read | None:
+    """How cells of a type are read; None for text, which they are already."""
+    if not kind:
+        return None
+    if kind == "json":
+        return _json
+    if kind == "list":
+        return _list
+    coerce: Coercion = coercion(kind)
+    return lambda cell: coerce(cell.strip())
+
+
+def _read(read: Read, cell: str, header: str) -> Any:
+    value = read(cell)
+    if isinstance(value, Failed):
+        raise PayloadInvalid(f"{header}: {value.text}.")
+    return value
+
+
+def _json(cell: str) -> Any:
+    try:
+        return loads(cell)
+    except ValueError:
+        return Failed("invalid_json", "the cell is no JSON")
+
+
+def _list(cell: str) -> Any:
+    """A JSON list, or texts between commas."""
+    if cell.lstrip().startswith("["):
+        return _json(cell)
+    return [part.strip() for part in cell.split(",") if part.strip()]

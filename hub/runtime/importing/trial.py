@@ -1,0 +1,94 @@
+"""A dry run: what would become of each row of a file. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.core.clock import Micros, iso
+from hub.core.database import read
+from hub.mapping.model import REMOVED, Change
+from hub.runtime.importing.reading import Reader
+from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Tried
+from hub.runtime.importing.wish import Examined, Wish, campaign_of, check, maker_of, portions, source_of
+from hub.runtime.installation import Installation
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a dry run found. `rows`: the first ones; `rejected`: the first of those that would be."""
+
+    examined: Examined
+    counts: Mapping[str, int]
+    rows: Sequence[Tried]
+    rejected: Sequence[Tried]
+    is_partial: bool
+
+
+def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: int | None = None) -> Trial:
+    """What would become of each row, of the first `most` rows. Writes nothing. Raises ConfigurationError."""
+    examined = check(wish)
+    with read(hub.engine) as database:
+        source = None if wish.kind == "codes" else source_of(hub, database, wish.target)
+        campaign = campaign_of(database, wish.target) if wish.kind == "codes" else None
+    sink: Sink
+    if campaign is not None:
+        sink = CodeSink(hub.engine, campaign, examined.plan)
+    else:
+        sink = MessageSink(hub.engine, "", maker_of(hub, wish, examined.plan, source, wish.at or now), _nowhere)
+    rows: list[Tried] = []
+    rejected: list[Tried] = []
+    counts = dict.fromkeys(("rows", "accepted", "rejected"), 0)
+    is_partial = False
+    with Reader(examined.opened) as reader:
+        for portion in portions(reader, 0):
+            if most is not None and counts["rows"] >= most:
+                is_partial = True
+                break
+            tried = sink.try_out(portion, now)
+            refused = [each for each in tried if each.error]
+            counts["rows"] += len(tried)
+            counts["rejected"] += len(refused)
+            rows += tried[: max(0, shown - len(rows))]
+            rejected += refused[: max(0, shown - len(rejected))]
+    counts["accepted"] = counts["rows"] - counts["rejected"]
+    return Trial(examined, counts, rows, rejected, is_partial)
+
+
+def _nowhere(_: object) -> None:
+    """A dry run appends nothing."""
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Counts, how the file is written, what becomes of its columns, the first rows, and the first that are rejected."""
+    opened, dialect = trial.examined.opened, trial.examined.opened.dialect
+    return {
+        **trial.counts,
+        "is_partial": trial.is_partial,
+        "encoding": dialect.encoding,
+        "delimiter": "tab" if dialect.delimiter == "\t" else dialect.delimiter,
+        "bytes": opened.size,
+        "columns": trial.examined.plan.as_json(),
+        "first_rows": [_row(each) for each in trial.rows],
+        "rejected_rows": [_row(each) for each in trial.rejected],
+    }
+
+
+def _row(tried: Tried) -> dict[str, Any]:
+    record, error, change = tried
+    result = _meaning(change) if change is not None and not error else {}
+    return {"row": record.number, "line": record.line, "error": error or None, "result": result}
+
+
+def _meaning(change: Change) -> dict[str, Any]:
+    """What applying the row changes, in the names of the canonical model."""
+    told: dict[str, Any] = {"source_id": change.source_id, "at": iso(change.at)}
+    told |= {name: value for name, value in change.fields.items() if value is not REMOVED}
+    told |= {f"identities.{each.type}": each.value for each in change.identities}
+    told |= {f"consents.{each.topic}": each.granted for each in change.consents}
+    for order in change.orders:
+        told |= {"order": order.id, **order.fields}
+    for event in change.events:
+        told |= {"event": event.name, **event.properties}
+    return told

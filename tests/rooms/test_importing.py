@@ -1,0 +1,602 @@
+"""Files come in by the same way as every message: once, in any order, with books that balance. On both engines."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hub.campaigns import store as campaigns
+from hub.core import clock
+from hub.core.clock import DAY, iso
+from hub.core.database import read, write
+from hub.inbox import seen
+from hub.inbox.values import AcceptedRequest, MessageFilter
+from hub.ledger import store as ledger
+from hub.ledger.values import RunFilter
+from hub.registry import store as registry
+from hub.runtime import connections, importing
+from hub.runtime.importing import Told, jobs, wish
+from hub.runtime.importing.jobs import Job
+from hub.runtime.importing.trial import dry_run, trial_json
+from hub.runtime.importing.wish import Wish, rejects_path
+from hub.runtime.tables import IMPORT
+from hub.sdk.errors import Busy, ConfigurationError
+from tests.rooms.whole import Whole
+
+PEOPLE = "source_id,email,name,points\nu1,ada@example.com,Ada Quill,7\nu2,ben@example.com,Ben,9\n"
+
+
+class Files:
+    """An operator with files."""
+
+    def __init__(self, whole: Whole, folder: Path) -> None:
+        self.whole = whole
+        self.folder = folder
+        self.path = folder / "people.csv"
+
+    def wish(self, content: str | bytes | None = None, kind: str = "customers", **more: Any) -> Wish:
+        if content is not None:
+            self.path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return Wish(kind, self.path, self.path.name, "tests", **more)
+
+    def imports(self, content: str | bytes | None = None, kind: str = "customers", **more: Any) -> Job:
+        """Import a file and apply what came of it."""
+        job = self.runs(self.wish(content, kind, **more))
+        self.whole.applies()
+        return job
+
+    def runs(self, wish: Wish, **more: Any) -> Job:
+        return importing.run(self.whole.hub, self.whole.inbox, wish, **more)
+
+    def tries(self, content: str, kind: str = "customers", **more: Any) -> Any:
+        return trial_json(dry_run(self.whole.hub, self.wish(content, kind, **more), clock.now()))
+
+    @property
+    def rejected(self) -> list[dict[str, str]]:
+        with rejects_path(self.path).open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file, delimiter=";" if ";" in self.path.read_text("latin-1") else ","))
+
+
+@pytest.fixture
+def files(whole: Whole, tmp_path: Path) -> Files:
+    return Files(whole, tmp_path)
+
+
+def counts(job: Job) -> tuple[int, ...]:
+    return tuple(job.counts[name] for name in ("rows", "accepted", "rejected"))
+
+
+# ── customers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_customers_become_profiles_and_the_source_is_made_on_first_use(files: Files) -> None:
+    job = files.imports(
+        "Source ID,E-mail,Phone,City,Loyalty Tier,identities.crm_id,consents.email,consents.sms\n"
+        "u1,ada@example.com,+48500000001,Gdynia,gold,77,yes,unsubscribed\n"
+    )
+
+    assert (job.state, counts(job)) == ("done", (1, 1, 0))
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["traits"] == {"email": "ada@example.com", "phone": "+48500000001", "address": {"city": "Gdynia"}}
+    assert profile["metadata"] == {"Loyalty_Tier": "gold"}
+    assert profile["identities"] == {"crm_id": ["77"], "email": ["ada@example.com"], "phone": ["+48500000001"]}
+    assert {topic: said["status"] for topic, said in profile["consents"].items()} == {
+        "email": "granted",
+        "sms": "denied",
+    }
+    assert files.whole.books().terms["applied"] == 1
+    with read(files.whole.engine) as database:
+        assert registry.find(database, files.whole.hub.vault, "source", "csv") is not None
+
+
+def test_the_same_file_imported_again_changes_nothing(files: Files) -> None:
+    files.imports(PEOPLE)
+    before = files.whole.profile("u1")
+    job = files.imports()
+
+    assert counts(job) == (2, 2, 0)
+    assert files.whole.profile("u1") == before
+    books = files.whole.books()
+    assert (books.terms["applied"], books.terms["duplicate"]) == (2, 2)
+
+
+def test_the_same_rows_in_another_order_of_rows_and_columns_are_the_same_messages(files: Files) -> None:
+    files.imports(PEOPLE)
+    files.imports("email;source_id;points;name\nben@example.com;u2;9;Ben\nada@example.com;u1;7;Ada Quill\n")
+
+    assert files.whole.books().terms["duplicate"] == 2
+
+
+def test_an_import_goes_over_newer_data_only_where_its_rows_are_newer(files: Files) -> None:
+    now = clock.now()
+    files.whole.identifies("u1", name="Ada of the shop")
+    files.imports(f"source_id,name,updated_at\nu1,Ada of old,{iso(now - DAY)}\n")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["traits"]["name"] == "Ada of the shop"
+
+
+def test_the_time_of_rows_without_one_is_that_of_the_first_start_or_the_one_asked_for(files: Files) -> None:
+    first = files.imports(PEOPLE)
+    again = files.imports()
+    asked = files.imports(at=first.at - DAY)
+
+    assert (again.at, asked.at) == (first.at, first.at - DAY)
+    assert files.whole.books().terms["duplicate"] == 2, "at another time they are other messages"
+
+
+def test_an_empty_cell_changes_nothing(files: Files) -> None:
+    files.imports(PEOPLE)
+    files.imports("source_id,email,name,points\nu1,, ,8\n")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["traits"]["email"] == "ada@example.com"
+    assert profile["metadata"]["points"] == "8"
+
+
+def test_metadata_has_the_types_that_were_asked_for(files: Files) -> None:
+    files.imports(
+        'source_id,points,vip,tags,size,zip_of_shop,metadata.since:date\nu1,7,yes,"a, b","{""shoe"": 38}",00501,2024-02-29\n',
+        fields={
+            "points": "metadata.points:number",
+            "vip": "metadata.vip:boolean",
+            "tags": "metadata.tags:list",
+            "size": "metadata.size:json",
+        },
+    )
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["metadata"] == {
+        "points": 7,
+        "vip": True,
+        "tags": ["a", "b"],
+        "size": {"shoe": 38},
+        "zip_of_shop": "00501",
+        "since": "2024-02-29",
+    }
+
+
+def test_messages_of_quiet_rows_are_replays_and_live_ones_are_sent(files: Files) -> None:
+    files.whole.connect("crm", "profiles")
+    files.imports("source_id,email\nu1,ada@example.com\n")
+    assert files.whole.deliveries() == []
+
+    files.imports("source_id,email\nu2,ben@example.com\n", is_quiet=False)
+    assert [row["source_id"] for row in files.whole.deliveries()] == ["u2"]
+
+
+def test_a_row_is_kept_as_a_message_so_that_it_can_be_replayed(files: Files) -> None:
+    files.imports(PEOPLE)
+    with read(files.whole.engine) as database:
+        (stored,) = seen.page(database, MessageFilter(source_id="u1"), None, 9)
+
+    assert stored.message_id.startswith("csv:")
+    assert stored.body is not None
+    assert b'"kind":"customers"' in stored.body
+
+
+# ── orders and events ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_orders_have_amounts_in_minor_units_and_items(files: Files) -> None:
+    files.imports(
+        "order_id,customer_id,status,currency,total,created_at,items,shop\n"
+        'o-1,u1,paid,PLN,12.50,2026-03-01T10:00:00Z,"[{""sku"":""T-1"",""quantity"":2,""price"":""6.25"",""colour"":""red""}]",Gdynia\n',
+        "orders",
+    )
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    (order,) = profile["orders"]
+    assert {name: order[name] for name in ("id", "status", "currency", "amount", "metadata")} == {
+        "id": "o-1",
+        "status": "PAID",
+        "currency": "PLN",
+        "amount": 1250,
+        "metadata": {"shop": "Gdynia"},
+    }
+    assert order["items"] == [{"sku": "T-1", "quantity": 2, "price": 625, "metadata": {"colour": "red"}}]
+    assert profile["events"] == {}
+
+
+def test_events_are_counted_once_and_their_columns_are_properties(files: Files) -> None:
+    content = "source_id,event,timestamp,Plan\nu1,Signed Up,2026-03-01T10:00:00Z,team\nu1,Signed Up,2026-03-01T10:00:00Z,team\n"
+    files.imports(content, "events")
+    files.imports(content, "events")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["events"] == {"signed_up": 1}
+
+
+# ── rejected rows ────────────────────────────────────────────────────────────────────────────────────────────────
+
+BAD = (
+    "source_id;E-mail;Phone;Points;updated_at\n"
+    "u1;ada@example.com;'+48500000001;7;2026-03-01\n"
+    "u2;no address;;;\n"
+    ";nobody@example.com;;;\n"
+    "u4;;123;;\n"
+    "u5;;;many;\n"
+    "u6;;;;tomorrow\n"
+    "u7;x@example.com\n"
+    "u8;a@example.com;;;;surplus\n"
+    'u9;"half" open;;;\n'
+    "u10;nul\0@example.com;;;\n"
+    f"{'u' * 300};;;;\n"
+)
+
+
+def test_each_rejected_row_says_why_and_the_others_are_imported(files: Files) -> None:
+    job = files.imports(BAD, fields={"Points": "metadata.points:number"})
+
+    assert counts(job) == (11, 1, 10)
+    told = {row["source_id"]: row["error"] for row in files.rejected}
+    assert told["u2"].startswith("E-mail: an e-mail address has one @")
+    assert told["u4"].startswith("Phone: ")
+    assert told["u5"].startswith("Points: ")
+    assert told["u6"].startswith("updated_at: ")
+    assert "2 cells and the header 5" in told["u7"]
+    assert "6 cells and the header 5" in told["u8"]
+    assert "NUL" in told["u10"]
+    assert told["u" * 300].startswith("source_id: ")
+    assert {row["error"] for row in files.rejected if not row["source_id"]} == {
+        "The row has no source_id.",
+        'Text follows a closing quote. Quote the whole cell, and write a quote inside it twice ("").',
+    }
+    assert files.whole.profile("u1") is not None
+    assert files.whole.books().terms["accepted"] == 1
+
+
+def test_rejected_rows_are_corrected_and_imported_from_their_own_file(files: Files) -> None:
+    files.imports("source_id,email,phone\nu1,ada@example.com,+48500000001\nu2,no address,+48500000002\n")
+    errors = rejects_path(files.path)
+    content = errors.read_text(encoding="utf-8-sig")
+    assert "'+48500000002" in content, "a spreadsheet must not run it"
+    errors.write_text(content.replace("no address", "ben@example.com"), encoding="utf-8-sig")
+    files.path = errors
+    job = files.imports()
+
+    assert counts(job) == (1, 1, 0)
+    profile = files.whole.profile("u2")
+    assert profile is not None
+    assert profile["traits"] == {"email": "ben@example.com", "phone": "+48500000002"}
+    assert profile["metadata"] == {}
+
+
+def test_an_import_without_rejected_rows_leaves_no_file_of_an_earlier_one(files: Files) -> None:
+    files.imports("source_id,email\nu1,bad\n")
+    assert rejects_path(files.path).exists()
+    files.imports("source_id,email\nu1,ada@example.com\n")
+
+    assert not rejects_path(files.path).exists()
+
+
+def test_rows_can_be_taken_without_the_values_that_do_not_fit(files: Files) -> None:
+    job = files.imports("source_id,email,phone\nu1,ada@example.com,12\n", takes_warnings=True)
+
+    assert counts(job) == (1, 1, 0)
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["traits"] == {"email": "ada@example.com"}
+
+
+def test_a_row_without_a_person_is_never_taken(files: Files) -> None:
+    assert counts(files.imports("source_id,email\n,ada@example.com\n", takes_warnings=True)) == (1, 0, 1)
+
+
+def test_the_imported_file_is_never_overwritten(files: Files) -> None:
+    with pytest.raises(ConfigurationError, match="the imported file itself"):
+        files.imports("source_id,email\nu1,bad\n", errors=files.path)
+    assert files.path.read_text() == "source_id,email\nu1,bad\n"
+
+
+# ── dry runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_dry_run_tells_row_by_row_and_writes_nothing(files: Files) -> None:
+    shown = files.tries(BAD, fields={"Points": "metadata.points:number"})
+
+    assert (shown["rows"], shown["accepted"], shown["rejected"]) == (11, 1, 10)
+    assert (shown["delimiter"], shown["encoding"]) == (";", "utf-8")
+    assert shown["columns"]["E-mail"] == "email"
+    assert shown["rejected_rows"][0]["error"].startswith("E-mail: ")
+    assert not rejects_path(files.path).exists()
+    assert files.whole.books().terms["accepted"] == 0
+    with read(files.whole.engine) as database:
+        assert registry.find(database, files.whole.hub.vault, "source", "csv") is None
+        assert database.execute(select(IMPORT)).all() == []
+        assert ledger.runs(database, RunFilter(kind="import")).items == []
+
+
+# ── cut off and taken up again ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Killed(BaseException):
+    """Stands for a process that dies: nothing of what follows runs."""
+
+
+class KilledAfter(Told):
+    def __init__(self, portions: int) -> None:
+        self.left = portions
+
+    def moved(self, bytes_read: int, counts: Any) -> None:
+        self.left -= 1
+        if not self.left:
+            raise Killed
+
+
+@pytest.fixture
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wish, "PORTION_ROWS", 10)
+
+
+def many(count: int) -> str:
+    bad = {13, 27, 44}
+    return "source_id,email\n" + "".join(
+        f"u{number},{'bad' if number in bad else f'p{number}@example.com'}\n" for number in range(count)
+    )
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_an_import_that_was_cut_off_goes_on_behind_its_position(files: Files) -> None:
+    with pytest.raises(Killed):
+        files.runs(files.wish(many(50)), told=KilledAfter(2))
+    with read(files.whole.engine) as database:
+        (open_job,) = jobs.open_jobs(database)
+    assert (open_job.position, counts(open_job)) == (20, (20, 19, 1))
+
+    done = files.imports()
+    assert (done.id, done.state, counts(done)) == (open_job.id, "done", (50, 47, 3))
+    assert [row["source_id"] for row in files.rejected] == ["u13", "u27", "u44"]
+    books = files.whole.books()
+    assert (books.terms["applied"], books.terms["duplicate"]) == (47, 0)
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_a_crash_between_the_messages_and_the_position_loses_and_doubles_nothing(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = jobs.advance, []
+
+    def advance(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == 3:
+            raise Killed
+        real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "advance", advance)
+        with pytest.raises(Killed):
+            files.runs(files.wish(many(50)))
+    done = files.imports()
+
+    assert counts(done) == (50, 47, 3)
+    assert [row["source_id"] for row in files.rejected] == ["u13", "u27", "u44"], "the cut part was written once"
+    books = files.whole.books()
+    assert (books.terms["applied"], books.terms["duplicate"]) == (47, 9)
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_an_import_can_be_begun_again_instead(files: Files) -> None:
+    with pytest.raises(Killed):
+        files.runs(files.wish(many(50)), told=KilledAfter(2))
+    done = files.imports(resumes=False)
+
+    assert counts(done) == (50, 47, 3)
+    assert files.whole.books().terms["duplicate"] == 19
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_read_differently_it_is_another_import(files: Files) -> None:
+    with pytest.raises(Killed):
+        files.runs(files.wish(many(50)), told=KilledAfter(2))
+    done = files.imports(fields={"email": "metadata.mail"})
+
+    assert counts(done) == (50, 50, 0)
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_a_stop_leaves_it_open_and_says_so_in_the_sync_log(files: Files) -> None:
+    stop = Event()
+
+    class StopsAfterOne(Told):
+        def moved(self, bytes_read: int, counts: Any) -> None:
+            stop.set()
+
+    job = files.runs(files.wish(many(50)), told=StopsAfterOne(), stop=stop)
+
+    assert (job.state, job.position) == ("open", 10)
+    with read(files.whole.engine) as database:
+        (run,) = ledger.runs(database, RunFilter(kind="import")).items
+    assert (run.result, run.counts["rows"]) == ("failed", 10)
+    assert "goes on behind row 10" in run.detail
+
+
+def test_two_imports_do_not_run_at_the_same_time(files: Files) -> None:
+    class Another(Told):
+        def moved(self, bytes_read: int, counts: Any) -> None:
+            with pytest.raises(ConfigurationError, match="Another file is being imported"):
+                files.runs(files.wish())
+
+    assert files.runs(files.wish(PEOPLE), told=Another()).state == "done"
+
+
+# ── room in the inbox ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_an_import_leaves_room_for_webhooks_and_waits_for_the_apply_role(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub.runtime.importing import pace
+
+    monkeypatch.setattr(pace, "LOOK_S", 0.0)
+    whole = files.whole
+    object.__setattr__(whole.hub.settings, "inbox_limit", 40)
+    told: list[str] = []
+
+    class Applies(Told):
+        def waits(self, why: str) -> None:
+            told.append(why)
+            whole.applies()
+
+    job = files.runs(files.wish(many(50)), told=Applies())
+
+    assert job.state == "done"
+    assert told[0].endswith("messages wait to be applied, and an import may let 20 wait")
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_an_import_that_nobody_applies_stops_with_a_sentence_and_goes_on_later(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub.runtime.importing import pace
+
+    monkeypatch.setattr(pace, "LOOK_S", 0.0)
+    monkeypatch.setattr(pace, "PATIENCE_S", 0.0)
+    object.__setattr__(files.whole.hub.settings, "inbox_limit", 40)
+    with pytest.raises(Busy, match="is the hub running"):
+        files.runs(files.wish(many(50)))
+    files.whole.applies()
+    object.__setattr__(files.whole.hub.settings, "inbox_limit", 1_000)
+
+    assert counts(files.imports()) == (50, 47, 3)
+    assert files.whole.books().terms["duplicate"] == 0
+
+
+def test_a_busy_inbox_is_asked_again(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = files.whole.inbox.append, [Busy(), Busy()]
+
+    def append(request: AcceptedRequest) -> None:
+        if failures:
+            raise failures.pop()
+        real(request)
+
+    monkeypatch.setattr(files.whole.inbox, "append", append)
+
+    assert counts(files.imports(PEOPLE)) == (2, 2, 0)
+
+
+# ── codes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def campaign(files: Files, name: str, kind: str = "imported") -> None:
+    with write(files.whole.engine) as database:
+        campaigns.add(database, clock.now(), name=name, kind=kind)
+
+
+def test_codes_go_into_their_campaign_once(files: Files) -> None:
+    campaign(files, "spring")
+    campaign(files, "summer")
+    files.imports("code\nTAKEN\n", "codes", target="summer")
+    job = files.imports(
+        "Code,note\nA-1,x\nA-2,x\n A-1 ,x\nTAKEN,x\n,x\n" + "L" * 101 + ",x\n", "codes", target="spring"
+    )
+
+    assert (job.counts["accepted"], job.counts["duplicates"], job.counts["rejected"]) == (2, 1, 3)
+    assert [row["error"] for row in files.rejected] == [
+        "It exists already, in campaign 'summer'.",
+        "The row has no code.",
+        "It is longer than 100 characters.",
+    ]
+    again = files.imports("Code\nA-1\nA-2\nA-3\n", "codes", target="spring")
+    assert (again.counts["accepted"], again.counts["duplicates"]) == (1, 2)
+    assert files.whole.books().terms["codes"] == 4
+
+
+def test_a_dry_run_of_codes_knows_which_exist_elsewhere(files: Files) -> None:
+    campaign(files, "spring")
+    campaign(files, "summer")
+    files.imports("code\nTAKEN\n", "codes", target="summer")
+    shown = files.tries("code\nTAKEN\nNEW\n", "codes", target="spring")
+
+    assert (shown["accepted"], shown["rejected"]) == (1, 1)
+    assert files.whole.books().terms["codes"] == 1
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_codes_and_their_position_are_one_transaction(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign(files, "spring")
+    content = "code\n" + "".join(f"C-{number}\n" for number in range(50))
+    with pytest.raises(Killed):
+        files.runs(files.wish(content, "codes", target="spring"), told=KilledAfter(3))
+    done = files.imports(None, "codes", target="spring")
+
+    assert (done.counts["accepted"], done.counts["duplicates"]) == (50, 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [("", "name it with --campaign"), ("winter", "no campaign 'winter'"), ("made", "makes its own codes")],
+)
+def test_codes_need_an_imported_campaign(files: Files, target: str, told: str) -> None:
+    campaign(files, "made", "generated")
+    with pytest.raises(ConfigurationError, match=told):
+        files.imports("code\nA\n", "codes", target=target)
+
+
+# ── sources ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_source_must_exist_and_be_made_for_files(files: Files) -> None:
+    with pytest.raises(ConfigurationError, match="no source 'crm'"):
+        files.imports(PEOPLE, target="crm")
+    with pytest.raises(ConfigurationError, match="takes messages of segment"):
+        files.imports(PEOPLE, target="web")
+
+
+def test_a_source_of_its_own_has_its_own_settings(files: Files) -> None:
+    hub = files.whole.hub
+    with write(files.whole.engine) as database:
+        connections.add_source(hub, database, clock.now(), "csv", "shop", {"region": "PL"}, "tests")
+    files.imports("source_id,phone\nu1,500 000 001\n", target="shop")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["traits"]["phone"] == "+48500000001"
+
+
+def test_a_paused_source_takes_no_file(files: Files) -> None:
+    files.imports(PEOPLE)
+    with write(files.whole.engine) as database:
+        source = registry.find(database, files.whole.hub.vault, "source", "csv")
+        assert source is not None
+        connections.pause(database, clock.now(), source, "", "tests")
+    with pytest.raises(ConfigurationError, match="is paused"):
+        files.imports("source_id\nu3\n")
+
+
+def test_an_erased_person_stays_erased(files: Files) -> None:
+    files.imports(PEOPLE)
+    files.whole.erases("u1")
+    files.imports("source_id,name\nu1,Ada again\n")
+
+    assert files.whole.profile("u1") is None
+    assert files.whole.books().reasons["ignored"]["erased"] >= 1
+
+
+# ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_import_is_a_sync_run_with_counts_and_an_audit_entry(files: Files) -> None:
+    job = files.imports("source_id,email\nu1,ada@example.com\nu2,bad\n")
+
+    with read(files.whole.engine) as database:
+        (run,) = ledger.runs(database, RunFilter(kind="import")).items
+        entry = ledger.audits(database).items[0]
+    assert run.id == job.run_id
+    assert run.connection_id == job.target
+    assert run.result == "partial"
+    assert run.counts == {"rows": 2, "accepted": 1, "duplicates": 0, "rejected": 1}
+    assert run.detail == "1 of 2 rows of 'people.csv' were rejected."
+    assert (entry.action, entry.subject, entry.actor) == ("file.imported", "people.csv", "tests")
