@@ -16,18 +16,14 @@ _KEYS = re.compile(r"\[([^\[\]]*)\]")
 
 def read_form(body: bytes) -> dict[str, Any]:
     """The fields of a form. A repeated name, or one that ends in `[]`, becomes a list. Raises PayloadInvalid."""
+    if not body.strip():
+        raise PayloadInvalid("The body is empty.")
     try:
         pairs = parse_qsl(
-            body.decode(),
-            keep_blank_values=True,
-            strict_parsing=bool(body.strip()),
-            max_num_fields=MAX_FIELDS,
-            errors="strict",
+            body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=MAX_FIELDS, errors="strict"
         )
     except ValueError as error:
         raise PayloadInvalid("The body is no form data in UTF-8; nothing of it was kept.") from error
-    if not pairs:
-        raise PayloadInvalid("The body is empty.")
     form: dict[str, Any] = {}
     for name, value in pairs:
         _put(form, _path(name), value)
