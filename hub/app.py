@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import signal
 from typing import Any
 
 from flask import Flask
@@ -12,6 +14,7 @@ from hub.api.services import EXTENSION, Services
 from hub.core import logging, metrics
 from hub.core.settings import Settings
 from hub.inbox.sql import open_inbox
+from hub.runtime.importing.uploads import UPLOADS, Uploads
 from hub.runtime.installation import Installation
 from hub.runtime.lifeline import watch_parent
 from hub.runtime.live import LiveConnections
@@ -27,7 +30,11 @@ def create() -> Any:
     inbox = open_inbox(settings, hub.engine)
     atexit.register(inbox.close)
     _keep_beating(hub)
-    return build(Services(hub, inbox, LiveConnections(hub)))
+    app = build(Services(hub, inbox, LiveConnections(hub)))
+    uploads = app.extensions[UPLOADS]
+    atexit.register(uploads.close)
+    uploads.wake()  # an earlier process may have left some
+    return app
 
 
 def build(services: Services) -> Flask:
@@ -35,19 +42,22 @@ def build(services: Services) -> Flask:
     from hub.api.connections import connections
     from hub.api.doors import mount
     from hub.api.health import health
+    from hub.api.imports import imports
     from hub.api.instructions import instructions
     from hub.api.ledger import ledger
     from hub.api.mappings import mappings
+    from hub.api.schemas import schemas
     from hub.api.syncs import syncs
     from hub.inbox.accept import Door
 
     app = Flask("hub.app", static_folder=None)
     app.extensions[EXTENSION] = services
+    app.extensions[UPLOADS] = Uploads(services.hub, services.inbox)
     app.config["MAX_CONTENT_LENGTH"] = services.hub.settings.inflated_limit
     errors.install(app)
     paths.install(app)
     access.install(app)
-    for blueprint in (health, connections, instructions, ledger, mappings, syncs):
+    for blueprint in (health, connections, imports, instructions, ledger, mappings, schemas, syncs):
         app.register_blueprint(blueprint)
     door = Door(services.inbox, services.source, services.hub.settings)
     app.wsgi_app = mount(app.wsgi_app, door)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
@@ -57,6 +67,6 @@ def build(services: Services) -> Flask:
 def _keep_beating(hub: Installation) -> None:
     from hub.runtime.beat import beating
 
-    alive = beating(hub.engine, "web")
+    alive = beating(hub.engine, "web", lambda: os.kill(os.getppid(), signal.SIGTERM))  # the server this worker serves
     alive.__enter__()
     atexit.register(alive.__exit__, None, None, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from hub.sdk.kit.sender import SimulatedSource, post
@@ -27,9 +27,20 @@ class SimulatedSegment(SimulatedSource):
             {"type": "page", "messageId": "sim-3", **common, "name": "Tents", "properties": {"path": "/tents"}},
         ]
 
+    def traits(self, message_id: str, source_id: str, at: datetime, traits: Mapping[str, Json]) -> Json:
+        return {"type": "identify", **_common(message_id, source_id, at), "traits": dict(traits)}
+
+    def event(self, message_id: str, source_id: str, at: datetime, name: str, properties: Mapping[str, Json]) -> Json:
+        return {"type": "track", **_common(message_id, source_id, at), "event": name, "properties": dict(properties)}
+
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         signature = hmac.new(secret.encode(), _signed_text(body), hashlib.sha1).hexdigest()
         return post(body, {"user-agent": "Segment (Actions)", "x-signature": signature}, now)
+
+
+def _common(message_id: str, source_id: str, at: datetime) -> dict[str, Json]:
+    moment = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"messageId": message_id, "userId": source_id, "timestamp": moment, "version": 2, "integrations": {}}
 
 
 def _signed_text(body: bytes) -> bytes:

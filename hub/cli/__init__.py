@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -23,6 +24,8 @@ MODULES = {
     "keys": "keys",
     "connectors": "connectors",
     "mappings": "mappings",
+    "schema": "schema",
+    "init": "init",
     "preview": "preview",
     "campaigns": "campaigns",
     "distributions": "distributions",
@@ -32,6 +35,8 @@ MODULES = {
     "deliveries": "log",
     "replay": "log",
     "ledger": "ledger",
+    "import": "imports",
+    "export": "imports",
 }
 
 
@@ -45,7 +50,8 @@ class LazyGroup(click.Group):
         module = MODULES.get(cmd_name)
         if module is None:
             return None
-        command: Any = getattr(importlib.import_module(f"hub.cli.{module}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: Any = getattr(importlib.import_module(f"hub.cli.{module}"), name)
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -39,12 +39,12 @@ class DemoFailed(Exception):
     """A step of the demo did not come out as promised."""
 
 
-def play(*, is_once: bool) -> int:
+def play(*, is_once: bool, kind: Callable[[Installation], Demo] | None = None) -> int:
     """Exit code 0 if every step came out as promised."""
     began = time.monotonic()
     with ExitStack() as stack:
         try:
-            demo = stack.enter_context(_running())
+            demo = stack.enter_context(_running(kind or Demo))
             vendors = demo.connect_destinations(stack)
             people = demo.send_webhooks()
             demo.expect_profiles(people)
@@ -63,7 +63,7 @@ def play(*, is_once: bool) -> int:
 
 
 @contextmanager
-def _running() -> Iterator[Demo]:
+def _running(kind: Callable[[Installation], Demo]) -> Iterator[Demo]:
     """A hub of its own, in a folder and on a port of its own."""
     folder = Path(tempfile.mkdtemp(prefix="switchboard-demo-"))
     settings = Settings(
@@ -78,7 +78,7 @@ def _running() -> Iterator[Demo]:
     with (folder / "hub.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "hub", "serve"], env=environment, stderr=log, stdout=log)
     try:
-        demo = Demo(Installation(settings))
+        demo = kind(Installation(settings))
         demo.wait_until_ready()
         yield demo
     except DemoFailed:
@@ -103,11 +103,11 @@ class Demo:
         from hub.core.database import write
         from hub.registry import store
 
-        _until(self._is_ready, "the hub did not become ready")
+        until(self._is_ready, "the hub did not become ready")
         with write(self.hub.engine) as database:
             _, self.key = store.add_key(database, self.hub.vault, "demo", clock.now())
         self.http.headers["Authorization"] = f"Bearer {self.key}"
-        _done(f"the hub runs at {self.origin} on SQLite")
+        done(f"the hub runs at {self.origin} on SQLite")
 
     def _is_ready(self) -> bool:
         try:
@@ -119,17 +119,21 @@ class Demo:
         """Serve and connect the simulator of every destination."""
         vendors = {}
         for found in self.found.values():
-            simulator_class = found.subject().simulator_class
+            simulator_class = found.subject().simulator_class if self.takes_part(found) else None
             if simulator_class is None:
                 continue
             simulator = simulator_class()
             url = stack.enter_context(simulator.serving())
             hosts = {f"hosts.{name}": base for name, base in simulator.base_urls().items()}
             settings = {**simulator.example_settings(), **hosts}
-            self._post("destinations", {"connector": found.name, "name": found.name, "settings": settings})
+            self.post("destinations", {"connector": found.name, "name": found.name, "settings": settings})
             vendors[found.name] = simulator
-            _done(f"destination {found.title} is connected to its simulator at {url}")
+            done(f"destination {found.title} is connected to its simulator at {url}")
         return vendors
+
+    def takes_part(self, destination: Found) -> bool:
+        """Whether a destination is connected."""
+        return True
 
     def send_webhooks(self) -> dict[str, Any]:
         """Add every source that brings a demo, and send its messages; the profiles they must become, by source_id."""
@@ -139,12 +143,12 @@ class Demo:
             if found.source_class is None or not script.is_file():
                 continue
             plan = yaml.safe_load(script.read_text())
-            source = self._post("sources", {"connector": found.name, "name": found.name})
-            self._send(found, source, plan["messages"])
+            source = self.post("sources", {"connector": found.name, "name": found.name})
+            self.send(found, source, plan["messages"])
             people.update(plan["profiles"])
         return people
 
-    def _send(self, found: Found, source: Mapping[str, Any], messages: list[Any]) -> None:
+    def send(self, found: Found, source: Mapping[str, Any], messages: list[Any]) -> None:
         sender_class = found.subject().sender_class
         assert sender_class is not None, "a source with a demo brings its simulator"
         for message in messages:
@@ -159,12 +163,12 @@ class Demo:
             )
             if not answer.ok:
                 raise DemoFailed(f"a webhook of {found.title} was answered {answer.status_code}: {answer.text}")
-        _done(f"{len(messages)} signed webhooks of {found.title} were accepted at {source['webhook_url']}")
+        done(f"{len(messages)} signed webhooks of {found.title} were accepted at {source['webhook_url']}")
 
     def expect_profiles(self, people: Mapping[str, Any]) -> None:
         for source_id, wanted in people.items():
-            _until(lambda: _holds(self._profile(source_id), wanted), f"profile {source_id} is not as expected")  # noqa: B023
-        _done(f"{len(people)} profiles are as their messages say: {', '.join(people)}")
+            until(lambda: holds(self._profile(source_id), wanted), f"profile {source_id} is not as expected")  # noqa: B023
+        done(f"{len(people)} profiles are as their messages say: {', '.join(people)}")
 
     def _profile(self, source_id: str) -> Any:
         answer = self.http.get(f"{self.origin}/hub/v1/profiles/{source_id}", timeout=10)
@@ -172,7 +176,7 @@ class Demo:
 
     def distribute(self, vendors: Mapping[str, Simulator], people: Mapping[str, Any]) -> None:
         """A campaign, and a distribution scheduled two seconds from now that sends each person a code everywhere."""
-        self._post("campaigns", CAMPAIGN)
+        self.post("campaigns", CAMPAIGN)
         targets = []
         for name in vendors:
             destination = self.found[name].destination_class
@@ -187,13 +191,13 @@ class Demo:
             "trigger": {"kind": "at", "at": at.isoformat()},
             "targets": targets,
         }
-        self._post("distributions", plan)
-        _done(f"the distribution 'welcome' is scheduled for {at:%H:%M:%S} UTC")
+        self.post("distributions", plan)
+        done(f"the distribution 'welcome' is scheduled for {at:%H:%M:%S} UTC")
 
     def expect_codes(self, vendors: Mapping[str, Simulator], people: Mapping[str, Any]) -> None:
         """One code per person, the same one at every vendor."""
         wanted = len(people) * len(vendors)
-        deliveries = _until(lambda: self._sent(wanted), f"not all of the {wanted} deliveries were sent")
+        deliveries = until(lambda: self._sent(wanted), f"not all of the {wanted} deliveries were sent")
         codes = {person: {row["code"] for row in deliveries if row["source_id"] == person} for person in people}
         owned = [next(iter(each)) for each in codes.values() if len(each) == 1]
         if len(owned) != len(people) or len(set(owned)) != len(people):
@@ -203,25 +207,25 @@ class Demo:
             for code in owned:
                 if not any(code in body for body in bodies):
                     raise DemoFailed(f"{name} never received the code {code}")
-        _done(f"{len(owned)} codes were published, one per person, and arrived at {', '.join(vendors)}")
+        done(f"{len(owned)} codes were published, one per person, and arrived at {', '.join(vendors)}")
         self._show_log()
 
     def _sent(self, wanted: int) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._get("deliveries", status="sent", operation="messages")["deliveries"]
+        rows: list[dict[str, Any]] = self.get("deliveries", status="sent", operation="messages")["deliveries"]
         return rows if len(rows) == wanted else []
 
     def _show_log(self) -> None:
         click.echo("\nThe sync log:")
-        for run in reversed(self._get("sync-runs", limit="20")["sync_runs"]):
+        for run in reversed(self.get("sync-runs", limit="20")["sync_runs"]):
             counts = ", ".join(f"{count} {term}" for term, count in run["counts"].items() if count)
             click.echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {counts}")
         click.echo("")
 
     def expect_balance(self) -> None:
-        ledger = self._get("ledger")
+        ledger = self.get("ledger")
         if not ledger["balanced"]:
             raise DemoFailed(f"the ledger does not balance: {ledger}")
-        _done(f"the books balance: {ledger['accepted']} messages accepted, {ledger['applied']} applied")
+        done(f"the books balance: {ledger['accepted']} messages accepted, {ledger['applied']} applied")
 
     def invite(self, vendors: Mapping[str, Simulator]) -> None:
         click.echo(f"\nThe hub goes on at {self.origin} (API key {self.key}). Try:")
@@ -230,26 +234,26 @@ class Demo:
             click.echo(f"  curl {simulator.url}/_sim/state    # what {name} holds")
         click.echo("Ctrl-C stops everything.")
 
-    def _get(self, what: str, **query: str) -> Any:
+    def get(self, what: str, **query: str) -> Any:
         answer = self.http.get(f"{self.origin}/hub/v1/{what}", params=query, timeout=10)
         answer.raise_for_status()
         return answer.json()
 
-    def _post(self, what: str, body: Mapping[str, Any]) -> Any:
+    def post(self, what: str, body: Mapping[str, Any]) -> Any:
         answer = self.http.post(f"{self.origin}/hub/v1/{what}", json=body, timeout=10)
         if not answer.ok:
             raise DemoFailed(f"adding to {what} was answered {answer.status_code}: {answer.text}")
         return answer.json()
 
 
-def _holds(profile: Any, wanted: Any) -> bool:
+def holds(profile: Any, wanted: Any) -> bool:
     """Whether everything wanted stands in the profile; it may hold more."""
     if isinstance(wanted, dict):
-        return isinstance(profile, dict) and all(_holds(profile.get(key), each) for key, each in wanted.items())
+        return isinstance(profile, dict) and all(holds(profile.get(key), each) for key, each in wanted.items())
     return bool(profile == wanted)
 
 
-def _until(look: Callable[[], T], complaint: str) -> T:
+def until(look: Callable[[], T], complaint: str) -> T:
     deadline = time.monotonic() + PATIENCE_S
     while not (found := look()):
         if time.monotonic() > deadline:
@@ -258,7 +262,7 @@ def _until(look: Callable[[], T], complaint: str) -> T:
     return found
 
 
-def _done(text: str) -> None:
+def done(text: str) -> None:
     click.echo(f"{click.style('✓', fg='green')} {text}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -28,6 +28,14 @@ class SimulatedSource:
     def example_messages(cls) -> Sequence[Json]:
         """Two messages or more, as the vendor words them."""
         raise NotImplementedError(f"{cls.__name__} must give example messages")
+
+    def traits(self, message_id: str, source_id: str, at: datetime, traits: Mapping[str, Json]) -> Json:
+        """A message that tells of a person's traits, for demos of whole industries."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how its vendor tells of traits")
+
+    def event(self, message_id: str, source_id: str, at: datetime, name: str, properties: Mapping[str, Json]) -> Json:
+        """A message that tells of something a person did, for the same."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how its vendor tells of events")
 
     def body(self, messages: Sequence[Json]) -> bytes:
         """The body that carries these messages. Default: the message itself, or a JSON array of several."""

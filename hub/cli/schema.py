@@ -1,0 +1,109 @@
+"""Commands for metadata schemas."""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+import click
+
+from hub.cli.support import ACTOR, as_json, confirm_or_exit, open_hub, print_fields, print_json, print_rows
+from hub.core import clock
+from hub.core.database import read, write
+from hub.runtime import schemas
+from hub.runtime.shown import with_times
+from hub.sdk.errors import ConfigurationError
+
+COLUMNS = ["kind", "key", "type", "array", "optional", "allow_defined_only"]
+KIND = click.argument("kind")
+
+
+@click.group()
+def schema() -> None:
+    """Which metadata keys profiles, orders, items and events have, and of which type: sources are filtered by it."""
+
+
+@schema.command()
+@click.argument("kind", required=False)
+@as_json
+def show(kind: str | None, json_: bool) -> None:
+    """Show the schemas, or that of one KIND: profile, order, item, event or event.<key>."""
+    hub = open_hub()
+    with read(hub.engine) as database:
+        found = schemas.shown(database, kind)
+    if kind is not None and not found:
+        raise ConfigurationError(f"No schema of {kind!r} is defined; `hub schema set` defines one.")
+    if json_:
+        print_json([with_times(each) for each in found])
+        return
+    keys = [row for each in found for row in _rows(each)]
+    print_rows(keys, COLUMNS, json_=False)
+
+
+@schema.command("set")
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"))
+@as_json
+def set_(file: TextIO, json_: bool) -> None:
+    """Define the schemas in FILE (YAML or JSON, kind by kind) in place of what there is; other kinds stay."""
+    from hub.mapping.document import load
+
+    name = getattr(file, "name", "-")
+    document = load(file.read(), name).plain()
+    if not isinstance(document, dict) or not document:
+        raise ConfigurationError(f"{name} holds no schema; it maps kinds, such as profile, to their schemas.")
+    hub, now = open_hub(), clock.now()
+    with write(hub.engine) as database:
+        rows = [schemas.set_schema(database, now, str(kind), each, ACTOR) for kind, each in document.items()]
+    print_rows(rows, ["kind", "hash", "is_changed"], json_=json_)
+
+
+@schema.command()
+@KIND
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def remove(kind: str, yes: bool, json_: bool) -> None:
+    """Take the schema of KIND away: nothing of it is filtered any more."""
+    confirm_or_exit(f"Remove the schema of {kind!r}?", yes=yes)
+    hub = open_hub()
+    with write(hub.engine) as database:
+        schemas.remove_schema(database, clock.now(), kind, ACTOR)
+    print_fields({"removed": True}, json_=json_)
+
+
+@schema.group()
+def key() -> None:
+    """Single keys of a schema."""
+
+
+@key.command()
+@KIND
+@click.argument("name")
+@click.option("--type", "type_", required=True, help="string, number, boolean, date, datetime, geopoint or image_url.")
+@click.option("--array", is_flag=True, help="A list of these.")
+@click.option("--required", is_flag=True, help="For the record only: sources are not refused for a missing key.")
+@as_json
+def add(kind: str, name: str, type_: str, array: bool, required: bool, json_: bool) -> None:
+    """Define one more key of KIND. Objects, which have keys of their own, are defined with `hub schema set`."""
+    hub = open_hub()
+    definition = {"type": type_, "array": array, "optional": not required}
+    with write(hub.engine) as database:
+        done = schemas.add_key(database, clock.now(), kind, name, definition, ACTOR)
+    print_fields(done, json_=json_)
+
+
+@key.command("remove")
+@KIND
+@click.argument("name")
+@as_json
+def remove_key(kind: str, name: str, json_: bool) -> None:
+    """Take a key's definition away; values that profiles have stay."""
+    hub = open_hub()
+    with write(hub.engine) as database:
+        done = schemas.remove_key(database, clock.now(), kind, name, ACTOR)
+    print_fields(done, json_=json_)
+
+
+def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line a key; one for a schema without keys."""
+    shared = {"kind": found["kind"], "allow_defined_only": found["allow_defined_only"]}
+    keys = [{**shared, "key": name, **each} for name, each in sorted(found["properties"].items())]
+    return keys or [shared]
