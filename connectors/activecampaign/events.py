@@ -53,7 +53,7 @@ def track(tracker: Tracker, batch: Batch) -> Flow:
     """One event. ActiveCampaign takes those it has a name of, so a new name is made known first."""
     push = batch.records[0]
     assert isinstance(push, EventPush)
-    name, notices = push.name[:NAME_CHARS], []
+    name, notices = push.name[:NAME_CHARS].rstrip(), []
     if name != push.name:
         notices.append(f"The name of the event was cut to {NAME_CHARS} characters: {name!r}.")
     written, left_out = eventdata(push.fields.get("eventdata"), push.options.eventdata_chars)

@@ -1,6 +1,7 @@
 """Airship as a destination. Facts, set-up and limits: docs/connectors/airship.md.
 
 Messages go to channels; a named user groups the channels of a person. A profile is therefore several calls (flows.py).
+Longer than most: three ways to sign in, each with hosts of its own, and warnings in place of errors.
 """
 
 from __future__ import annotations

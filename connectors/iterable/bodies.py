@@ -10,6 +10,7 @@ from connectors.iterable.settings import IterableSettings
 from hub.sdk.values import EventPush, MessagePush, ProfilePush, Push
 
 EMAIL: Final = "email"
+CREDIT: Final = ("campaignId", "templateId")
 NO_METADATA: Final = frozenset({"sms", "in_app"})  # only email/target and push/target take `metadata`
 
 
@@ -45,7 +46,8 @@ def profile(settings: IterableSettings, push: ProfilePush) -> dict[str, Any]:
 
 
 def event(settings: IterableSettings, push: EventPush) -> dict[str, Any]:
-    return _event(settings, push, push.name, int(push.at.timestamp()), push.fields.get("dataFields") or {})
+    made = _event(settings, push, push.name, int(push.at.timestamp()), push.fields.get("dataFields") or {})
+    return {**made, **_credit(push)}
 
 
 def message_event(settings: IterableSettings, push: MessagePush) -> dict[str, Any]:
@@ -77,7 +79,13 @@ def purchase(settings: IterableSettings, push: EventPush) -> dict[str, Any]:
         "createdAt": int(push.at.timestamp()),
     }
     fields = push.fields.get("dataFields")
+    made |= _credit(push)
     return {**made, "dataFields": dict(fields)} if fields else made
+
+
+def _credit(push: EventPush) -> dict[str, Any]:
+    """The campaign and the template that Iterable counts the event for."""
+    return {name: push.fields[name] for name in CREDIT if push.fields.get(name) is not None}
 
 
 def target(settings: IterableSettings, push: MessagePush) -> dict[str, Any]:

@@ -140,6 +140,8 @@ TARGETS: Final[dict[Operation, Json]] = {
         "type": "object",
         "properties": {
             "dataFields": {"type": "object"},
+            "campaignId": {"type": "integer"},
+            "templateId": {"type": "integer"},
             "items": {"type": "array", "items": _ITEM},
             "total": {"type": "number"},
             "id": {"type": "string"},
@@ -167,5 +169,6 @@ TARGETS: Final[dict[Operation, Json]] = {
         "additionalProperties": False,
     },
 }
-"""Mapped fields by operation. Profiles: `dataFields` by name. Events: `dataFields`, or with `items` and `total` a purchase.
+"""Mapped fields by operation. Profiles: `dataFields` by name. Events: `dataFields`, the campaign and template they are
+credited to, or with `items` and `total` a purchase.
 Audience: `static_list`, a name or an id. Consent: `subscription`, group and id."""

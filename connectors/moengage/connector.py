@@ -1,6 +1,7 @@
 """MoEngage as a destination. Facts, set-up and limits: docs/connectors/moengage.md.
 
 Users and events go in bulk, limited by bytes; MoEngage answers that it took the call, and nothing about its elements.
+Longer than most: MoEngage is three APIs (Data, Inform, Push), each with a host, a key and words of failure of its own.
 """
 
 from __future__ import annotations

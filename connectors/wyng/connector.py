@@ -1,4 +1,7 @@
-"""Wyng as a destination. Only part of its API is public: docs/connectors/wyng.md says which parts are assumed."""
+"""Wyng as a destination. Only part of its API is public: docs/connectors/wyng.md says which parts are assumed.
+
+A little longer than most: what Wyng does not publish is a setting, and values are fitted to the data model here.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from intercom import Intercom
 from intercom.core.api_error import ApiError
@@ -21,8 +22,12 @@ def bench() -> Iterator[Bench]:
         yield made
 
 
-def _client(bench: Bench) -> Intercom:
-    return Intercom(token=IntercomSimulator.example_settings()["access_token"], base_url=bench.simulator.url)
+@pytest.fixture
+def client(bench: Bench) -> Iterator[Intercom]:
+    """Over connections that are closed afterwards, which the package leaves to whoever made them."""
+    token = IntercomSimulator.example_settings()["access_token"]
+    with httpx.Client() as connections:
+        yield Intercom(token=token, base_url=bench.simulator.url, httpx_client=connections)
 
 
 def test_the_packages_models_take_our_bodies(bench: Bench) -> None:
@@ -39,12 +44,11 @@ def test_the_packages_models_take_our_bodies(bench: Bench) -> None:
     assert told.created_at == int(event.at.timestamp())
 
 
-def test_the_official_client_reads_what_we_wrote(bench: Bench) -> None:
+def test_the_official_client_reads_what_we_wrote(bench: Bench, client: Intercom) -> None:
     (push,) = bench.pushes(Operation.PROFILES, 1)
     outcome = bench.settle([push])[push.delivery_id]
     assert isinstance(outcome, Accepted)
 
-    client = _client(bench)
     found = client.contacts.show_contact_by_external_id("person-0")
 
     assert found.id == outcome.receipt
