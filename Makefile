@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: install demo test bench check lint format types imports lock clean
+.PHONY: install demo test kafka-faults bench check lint format types imports lock clean
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,9 @@ demo: install
 
 test: install
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+
+kafka-faults: install
+	HUB_TEST_KAFKA_MESSAGES=50000 $(BIN)/pytest -q tests/faults/test_kafka.py
 
 bench: install
 	$(BIN)/python -m benchmarks

@@ -17,6 +17,10 @@ from typing import Any
 
 from tests.harness import eventually, free_port
 
+ONE_BY_ONE = "batch.num.messages=1"
+"""For HUB_KAFKA_OPTIONS: this broker says a partition ends one record after its last batch begins (Kafka: after it ends),
+so where ends are counted a batch may hold one record only."""
+
 
 class Line:
     """Forwards connections on `port` to `target`. Cut, it keeps them open and silent; closed, it refuses new ones.

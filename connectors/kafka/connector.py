@@ -1,4 +1,4 @@
-"""Kafka as a destination: one message per record, in the hub's own shape, acknowledged one by one.
+"""Kafka as a destination: one message per record, in the hub's own shape, acknowledged one by one. As a source: source.py.
 
 The hub's transport does the rest: acks=all, an idempotent producer, errors by name (hub/outbox/publisher.py, acks.py).
 Facts: https://kafka.apache.org/documentation/#producerconfigs (read 2026-11). Set-up for operators: docs/connectors/kafka.md.
@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from pydantic import BaseModel
 
 from connectors.kafka.answers import settled
 from connectors.kafka.settings import OPTIONS, TARGETS, KafkaSettings
-from hub.sdk.broker import PLAIN, TLS, Broker
-from hub.sdk.contract import Destination, Flow, secret
+from connectors.kafka.source import RecordReader
+from hub.sdk.broker import Broker
+from hub.sdk.contract import Destination, Flow
 from hub.sdk.envelope import envelope
 from hub.sdk.errors import AuthFailed
 from hub.sdk.json import dumps
 from hub.sdk.values import (
     AnyPush,
     Auth,
-    Basic,
     Batch,
     ErasePush,
     Finding,
@@ -35,13 +36,16 @@ from hub.sdk.values import (
     Request,
     Response,
     Route,
-    Secret,
 )
 
 HOST: Final = "broker"
 DOCS: Final = "https://kafka.apache.org/documentation/#producerconfigs"
 PARALLEL: Final = 4
 CALL_BYTES: Final = 8_000_000
+
+
+class KafkaSource(RecordReader):
+    """Declared here, since this is where the hub looks for it."""
 
 
 class Kafka(Destination):
@@ -54,20 +58,16 @@ class Kafka(Destination):
     containers: ClassVar[frozenset[str]] = frozenset({"address", "metadata"})
 
     def hosts(self) -> Mapping[str, str]:
-        return {HOST: (TLS if self.settings.tls else PLAIN) + self.settings.bootstrap.replace(" ", "")}
+        return {HOST: self.settings.address}
 
     def auth(self) -> Mapping[str, Auth]:
-        settings = self.settings
-        return {HOST: Basic(Secret(settings.user), secret(settings.password))} if settings.mechanism != "none" else {}
+        credentials = self.settings.credentials()
+        return {} if credentials is None else {HOST: credentials}
 
     def broker(self) -> Broker:
-        settings = self.settings
-        return Broker(
-            HOST,
-            mechanism="" if settings.mechanism == "none" else settings.mechanism,
-            ca=settings.ca,
-            certificate=settings.certificate,
-            key=secret(settings.certificate_key) if settings.certificate_key is not None else None,
+        settings: KafkaSettings = self.settings
+        return replace(
+            settings.broker(HOST),
             compression=settings.compression,
             message_bytes=settings.max_message_bytes,
             timeout_s=float(settings.timeout_s),

@@ -6,26 +6,21 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
-from hub.sdk.broker import TLS, servers_of
+from hub.sdk.broker import PLAIN, TLS, Broker, servers_of
+from hub.sdk.contract import secret
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.values import Json, Operation
+from hub.sdk.values import Basic, Json, Operation, Secret
 
 TOPIC: Final = r"^[A-Za-z0-9._-]{1,249}$"  # kafka.common.internals.Topic: legal characters, longest name
 PEM: Final = r"^(-----BEGIN [\s\S]+-----\s*)?$"
 
 
-class KafkaSettings(BaseModel):
-    """One cluster and the topic that records go to."""
+class Cluster(BaseModel):
+    """How a cluster is reached."""
 
     bootstrap: str = Field(
         description="Bootstrap servers, host:port, separated by commas.",
         examples=["b1.kafka.example.com:9093,b2.kafka.example.com:9093"],
-    )
-    topic: str = Field(
-        default="switchboard",
-        pattern=TOPIC,
-        description="The topic that records go to, where a sync or distribution names no other.",
-        examples=["switchboard"],
     )
     tls: bool = Field(
         default=True, description="Whether connections are encrypted. Off only in a trusted network.", examples=[True]
@@ -53,6 +48,57 @@ class KafkaSettings(BaseModel):
         default=None,
         description="PEM text of that certificate's private key.",
         examples=["-----BEGIN PRIVATE KEY-----\nexample\n-----END PRIVATE KEY-----"],
+    )
+
+    @property
+    def address(self) -> str:
+        """The cluster, as the hub names hosts."""
+        return (TLS if self.tls else PLAIN) + self.bootstrap.replace(" ", "")
+
+    def credentials(self) -> Basic | None:
+        """The SASL user, or None where nobody logs in."""
+        if self.mechanism == "none" or self.password is None:
+            return None
+        return Basic(Secret(self.user), secret(self.password))
+
+    def broker(self, host: str) -> Broker:
+        """How the hub's clients speak to it."""
+        return Broker(
+            host,
+            mechanism="" if self.mechanism == "none" else self.mechanism,
+            ca=self.ca,
+            certificate=self.certificate,
+            key=secret(self.certificate_key) if self.certificate_key is not None else None,
+        )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _are_servers(cls, value: str) -> str:
+        try:
+            servers_of(TLS + value)
+        except ConfigurationError:
+            raise ValueError("it must be host:port, several of them separated by commas") from None
+        return value.strip()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.mechanism != "none") != (bool(self.user) and self.password is not None):
+            raise ValueError("mechanism, user and password belong together; set all or none")
+        if bool(self.certificate) != (self.certificate_key is not None):
+            raise ValueError("certificate and certificate_key belong together; set both or none")
+        if not self.tls and (self.ca or self.certificate):
+            raise ValueError("ca and certificate need tls")
+        return self
+
+
+class KafkaSettings(Cluster):
+    """One cluster and the topic that records go to."""
+
+    topic: str = Field(
+        default="switchboard",
+        pattern=TOPIC,
+        description="The topic that records go to, where a sync or distribution names no other.",
+        examples=["switchboard"],
     )
     tombstone_topic: str = Field(
         default="",
@@ -90,25 +136,6 @@ class KafkaSettings(BaseModel):
         description="How long, in seconds, consumers remember each delivery-id and ignore a repeat. 0: they do not.",
         examples=[86_400],
     )
-
-    @field_validator("bootstrap")
-    @classmethod
-    def _are_servers(cls, value: str) -> str:
-        try:
-            servers_of(TLS + value)
-        except ConfigurationError:
-            raise ValueError("it must be host:port, several of them separated by commas") from None
-        return value.strip()
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if (self.mechanism != "none") != (bool(self.user) and self.password is not None):
-            raise ValueError("mechanism, user and password belong together; set all or none")
-        if bool(self.certificate) != (self.certificate_key is not None):
-            raise ValueError("certificate and certificate_key belong together; set both or none")
-        if not self.tls and (self.ca or self.certificate):
-            raise ValueError("ca and certificate need tls")
-        return self
 
 
 class TopicOptions(BaseModel):

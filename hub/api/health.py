@@ -14,6 +14,7 @@ from hub.api.services import services
 from hub.core import clock, metrics
 from hub.core.clock import SECOND, Micros
 from hub.core.database import read
+from hub.inbox.queue import Unreachable
 from hub.runtime import beat
 from hub.runtime.backlog import Backlog, backlog
 
@@ -23,9 +24,9 @@ OLD_AFTER: Micros = 300 * SECOND
 
 
 class Look(NamedTuple):
-    """What the tables tell at this moment."""
+    """What the tables tell at this moment; `waiting` is None where the inbox's brokers do not answer."""
 
-    waiting: Backlog
+    waiting: Backlog | None
     roles: Mapping[str, beat.RoleHealth]
 
 
@@ -66,12 +67,15 @@ def _look() -> Look:
     now = clock.now()
     with read(services().engine) as database:
         roles = beat.health(database, now)
-    return Look(backlog(services().engine, services().inbox, now), roles)
+    try:
+        return Look(backlog(services().engine, services().inbox, now), roles)
+    except Unreachable:
+        return Look(None, roles)
 
 
 def _figures(look: Look | None) -> dict[str, int | float]:
     figures: dict[str, int | float] = {"disk_free_bytes": _disk_free()}
-    if look is not None:
+    if look is not None and look.waiting is not None:
         waiting = look.waiting
         figures |= {
             "messages_waiting": waiting.messages,
@@ -83,7 +87,8 @@ def _figures(look: Look | None) -> dict[str, int | float]:
 
 
 def _gauges(look: Look | None) -> Iterator[str]:
-    for name, value in {"database_up": int(look is not None), **_figures(look)}.items():
+    up = {"database_up": int(look is not None), "inbox_up": int(look is not None and look.waiting is not None)}
+    for name, value in {**up, **_figures(look)}.items():
         yield f"# TYPE hub_{name} gauge\nhub_{name} {value}"
     if look is None:
         return
@@ -93,7 +98,9 @@ def _gauges(look: Look | None) -> Iterator[str]:
     yield from (f'hub_role_crashes{{role="{role}"}} {found.crashes}' for role, found in look.roles.items())
 
 
-def _ages(waiting: Backlog) -> dict[str, str]:
+def _ages(waiting: Backlog | None) -> dict[str, str]:
+    if waiting is None:
+        return {"inbox": "its Kafka cluster does not answer; nothing is accepted or applied until it does"}
     if waiting.message_age <= OLD_AFTER:
         return {}
     return {"inbox": f"the oldest waiting message is {waiting.message_age // SECOND} s old; is the apply role running?"}

@@ -52,6 +52,10 @@ def _examine(hub: Installation) -> Iterator[Diagnosis]:
         yield Diagnosis("error", f"The database does not answer ({type(error.orig).__name__}); look at {where}.")
         return
     yield Diagnosis("ok", f"The database answers ({hub.engine.dialect.name}).")
+    if hub.settings.kafka_bootstrap:
+        from hub.inbox.kafka_doctor import examine
+
+        yield from [Diagnosis(*found) for found in examine(hub.settings, hub.engine)]
     yield from _connectors(hub)
     yield from _connections(hub)
     yield from _roles(hub)
@@ -65,8 +69,6 @@ def _folder(hub: Installation) -> Iterator[Diagnosis]:
     free = shutil.disk_usage(folder).free
     level = "ok" if free >= LEAST_FREE else "warning"
     yield Diagnosis(level, f"{free // 1024**2} MiB are free in HUB_DATA_DIR.")
-    if hub.settings.kafka_bootstrap:
-        yield Diagnosis("error", "HUB_KAFKA_BOOTSTRAP is set, and this release has no Kafka inbox yet; unset it.")
     if hub.settings.database_url and not hub.settings.secret_key.get_secret_value():
         text = "HUB_DATABASE_URL is set without HUB_SECRET_KEY: each host makes a key of its own and cannot read the others' secrets."
         yield Diagnosis("warning", text)

@@ -134,12 +134,12 @@ class GroupCommit:
 
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
         error = self._try([row for ticket in tickets for row in ticket.rows])
-        if error is None or is_passing(error) or len(tickets) == 1:
+        if error is None or _concerns_all(error) or len(tickets) == 1:
             _answer(tickets, error)
             return
         for place, ticket in enumerate(tickets):  # the database refuses one of them: the others must not suffer
             error = self._try(ticket.rows)
-            if error is not None and is_passing(error):
+            if error is not None and _concerns_all(error):
                 _answer(tickets[place:], error)
                 return
             _answer([ticket], error)
@@ -147,6 +147,9 @@ class GroupCommit:
     def _try(self, rows: Sequence[EncodedRow]) -> Exception | None:
         try:
             self._store.add_rows(rows)
+        except Busy as error:
+            log.warning("the inbox could not be written", rows=len(rows), why=str(error))
+            return error
         except DBAPIError as error:
             why = str(error.orig).partition("\n")[0]  # what follows may quote the row
             log.warning("the inbox could not be written", rows=len(rows), why=why)
@@ -175,6 +178,11 @@ class GroupCommit:
             self._store.upkeep()
         except SQLAlchemyError as error:
             log.warning("the waiting messages could not be counted", why=type(error).__name__)
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether the store itself is at fault: then no request of the group would fare better alone."""
+    return is_passing(error) or isinstance(error, Busy)
 
 
 def _answer(tickets: Sequence[_Ticket], error: Exception | None) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from hub.core.clock import Micros
 from hub.core.database import read, write
+from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
 from hub.inbox.commit import GroupCommit, RefusalKey
 from hub.inbox.refusals import add_refusals, forget_refusals, list_refusals
@@ -127,7 +128,7 @@ class PostgresInbox:
     def terms(self, state: Connection) -> InboxTerms:
         accepted = state.scalar(select(func.coalesce(func.sum(tally.c.accepted), 0)))
         waiting = state.scalar(select(func.coalesce(func.sum(request.c.message_count), 0)))
-        return InboxTerms(int(accepted or 0), int(waiting or 0))
+        return InboxTerms(int(accepted or 0) + kafka_positions.applied(state), int(waiting or 0))
 
     def oldest_waiting(self) -> Micros | None:
         with read(self._engine) as connection:

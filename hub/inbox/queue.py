@@ -17,6 +17,10 @@ class Superseded(HubError):
     """Another process applied these messages first; nothing of this batch was kept. Claim again."""
 
 
+class Unreachable(HubError):
+    """The queue's server does not answer now; nothing of it is lost. Try again in a moment."""
+
+
 class Claim(Protocol):
     """Some waiting messages, whole rows of the queue, in order of arrival. Used once:
 
@@ -43,7 +47,7 @@ class Claim(Protocol):
     def following(self, limit: int) -> AbstractContextManager[Claim]:
         """Claim what comes next while this claim's transaction is still under way, from another thread if wanted.
 
-        If that transaction fails, let go of what follows: on SQLite it raises Superseded.
+        If that transaction fails, let go of what follows: on SQLite and Kafka it raises Superseded.
         """
         ...
 
@@ -64,11 +68,17 @@ class Inbox(Protocol):
         ...
 
     def batch(self, limit: int) -> AbstractContextManager[Claim]:
-        """Claim rows until they hold `limit` messages: at least one row if any waits, so up to 249 messages more."""
+        """Claim rows until they hold `limit` messages: at least one row if any waits, so up to 249 messages more.
+
+        On Kafka of the partitions that this worker has. Raises Unreachable there.
+        """
         ...
 
     def terms(self, state: Connection) -> InboxTerms:
-        """Accepted and waiting, exact beside the seen rows of the same snapshot: pass a `read(engine)` connection."""
+        """Accepted and waiting, exact beside the seen rows of the same snapshot: pass a `read(engine)` connection.
+
+        Raises Unreachable, as `oldest_waiting` does.
+        """
         ...
 
     def oldest_waiting(self) -> Micros | None:

@@ -19,6 +19,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from hub.core.clock import Micros
 from hub.core.database import insert, read, write
+from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
 from hub.inbox.commit import GroupCommit, RefusalKey
 from hub.inbox.queue import Superseded
@@ -207,9 +208,10 @@ class SqliteInbox:
 def count_terms(state: Connection, engine: Engine) -> InboxTerms:
     """Accepted and waiting, as of the state's snapshot."""
     position = _position(state)  # first: whatever is accepted after this counts as accepted and as waiting
+    elsewhere = kafka_positions.applied(state)
     with read(engine) as connection:
         end = _end(connection)
-    return InboxTerms(end.total, end.total - position.total)
+    return InboxTerms(end.total + elsewhere, end.total - position.total)
 
 
 def _wait_briefly(connection: Any, _record: Any) -> None:

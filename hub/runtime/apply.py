@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
@@ -16,7 +16,7 @@ from hub.core.clock import Micros
 from hub.core.counters import APPLIED, MESSAGE_STATES
 from hub.core.database import is_passing, is_postgres
 from hub.core.logging import logger
-from hub.inbox.queue import Claim, Inbox, Superseded
+from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
 from hub.runtime.apply_batch import BatchResult, Hooks, Mapper, Prepared, apply_batch, prepare
 from hub.runtime.collector import calm_collector
 
@@ -78,7 +78,7 @@ class ApplyRole:
                         self._apply(batch, read_on)
                 except BaseException:
                     for ahead in coming:
-                        ahead.result().held.close()
+                        _let_go(ahead)
                     raise
                 stop.wait(YIELD_S)
                 batch = coming.pop().result()
@@ -86,7 +86,7 @@ class ApplyRole:
         return self._applied > before
 
     def run(self, stop: threading.Event) -> None:
-        """Apply until `stop`. A locked or lost database is waited for; a defect ends the role, and that shows."""
+        """Apply until `stop`. A locked or lost database or queue is waited for; a defect ends the role, and that shows."""
         calm_collector()
         pause_s = FIRST_PAUSE_S
         while not stop.is_set():
@@ -96,12 +96,13 @@ class ApplyRole:
                     stop.wait(IDLE_S)
             except Superseded:
                 continue
-            except DBAPIError as error:
-                if not is_passing(error):
+            except (DBAPIError, Unreachable) as error:
+                if isinstance(error, DBAPIError) and not is_passing(error):
                     raise
                 if self._applied > before:
                     pause_s = FIRST_PAUSE_S
-                _log.warning("the batch is repeated", error=type(error.orig).__name__, pause_s=pause_s)
+                why = str(error) if isinstance(error, Unreachable) else type(error.orig).__name__
+                _log.warning("the batch is repeated", error=why, pause_s=pause_s)
                 stop.wait(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             else:
@@ -137,3 +138,8 @@ class ApplyRole:
             return
         fitting = int(count * hold_s / held_s * 0.8)
         self._limit = min(max(min(fitting, self._limit * 2), SMALLEST_BATCH), self._most)
+
+
+def _let_go(ahead: Future[_Batch]) -> None:
+    with suppress(Unreachable, DBAPIError):  # why it failed no longer matters
+        ahead.result().held.close()

@@ -13,15 +13,19 @@ from hub.inbox.sql import open_inbox
 from hub.mapping.inbound import Inbound
 from hub.mapping.model import Change, Json
 from hub.mapping.watch import Mappings
+from hub.profiles.rules.schemas import Schemas
 from hub.registry.values import Connection
 from hub.runtime.apply import ApplyRole
 from hub.runtime.apply_batch import Compiled, Hooks, Mapper
+from hub.runtime.consuming_all import Consumers
 from hub.runtime.erasure import erase_on_request
 from hub.runtime.following import Follower
 from hub.runtime.installation import Installation
 from hub.runtime.live import LiveConnections
+from hub.runtime.schemas import LiveSchemas
 from hub.sdk.errors import ConfigurationError
 
+LEAVE_S = 5.0  # for reading threads to leave their groups
 LOCK_PATIENCE_S = 5.0  # the process before this one may still be letting go
 
 
@@ -31,9 +35,13 @@ def run_apply(hub: Installation, stop: threading.Event) -> None:
     if hub.engine.dialect.name == "sqlite":
         wait_for(lock.acquire, stop, "apply")
     inbox = open_inbox(hub.settings, hub.engine)
+    reading = threading.Thread(target=Consumers(hub, inbox).run, args=(stop,), name="consumers", daemon=True)
     try:
+        reading.start()
         ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
     finally:
+        stop.set()
+        reading.join(LEAVE_S)
         inbox.close()
         lock.release()
 
@@ -54,36 +62,41 @@ def hooks_of(hub: Installation) -> Hooks:
 
 
 def mapper_of(hub: Installation) -> Mapper:
-    """The active mapping of a source, by connection id, following every change of it."""
+    """The active mapping of a source, by connection id, and the schemas behind it, following every change of them."""
     live = LiveConnections(hub)
+    schemas = LiveSchemas(hub)
     mappings = Mappings(hub.engine, hub.folders)
-    known: dict[str, tuple[int, Compiled]] = {}
+    known: dict[str, tuple[int, Schemas, Compiled]] = {}
 
     def mapper(connection_id: str) -> Compiled:
-        connection = live.snapshot().connections.get(connection_id)
+        connection = live.connection(connection_id)
         if connection is None:
             raise ConfigurationError(f"There is no source {connection_id!r}; it may have been removed.")
         found = known.get(connection_id)
-        if found is None or found[0] != connection.version:
-            found = (connection.version, _compiled(mappings, connection))
+        latest = schemas.snapshot()
+        if found is None or found[0] != connection.version or found[1] is not latest:
+            found = (connection.version, latest, _compiled(mappings, latest, connection))
             known[connection_id] = found
-        return found[1]
+        return found[2]
 
     return mapper
 
 
 class _Versioned(NamedTuple):
-    """A mapping with its hash, as the message rows name it."""
+    """A mapping with its hash, as the message rows name it, and the metadata schemas behind it."""
 
     hash: str
     inbound: Inbound
+    schemas: Schemas
 
     def apply(self, message: Json, *, message_id: str, received_at: Micros) -> Change:
-        return self.inbound.apply(message, message_id=message_id, received_at=received_at)
+        change = self.inbound.apply(message, message_id=message_id, received_at=received_at)
+        return self.schemas.filter(change)
 
 
-def _compiled(mappings: Mappings, connection: Connection) -> Compiled:
+def _compiled(mappings: Mappings, schemas: Schemas, connection: Connection) -> Compiled:
     if not connection.mapping_hash:
         raise ConfigurationError(f"The source {connection.name!r} has no valid mapping; see `hub mappings check`.")
     options: Mapping[str, Json] = {**connection.settings, "currency": connection.currency}
-    return _Versioned(connection.mapping_hash, mappings.inbound(connection.mapping_hash, connection.id, options))
+    inbound = mappings.inbound(connection.mapping_hash, connection.id, options)
+    return _Versioned(connection.mapping_hash, inbound, schemas)

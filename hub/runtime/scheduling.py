@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from hub.core import clock
 from hub.core.database import is_passing
 from hub.core.logging import logger
-from hub.inbox.queue import Inbox
+from hub.inbox.queue import Inbox, Unreachable
 from hub.inbox.sql import open_inbox
 from hub.mapping.watch import Mappings
 from hub.runtime.housekeeping import tidy
@@ -46,6 +46,9 @@ def _keep_tidy(hub: Installation, stop: threading.Event) -> None:
 def _tidy_once(hub: Installation, inbox: Inbox) -> None:
     try:
         gone = {name: count for name, count in tidy(hub, inbox, clock.now()).items() if count}
+    except Unreachable as error:
+        logger("schedule").warning("housekeeping is put off", why=str(error))
+        return
     except DBAPIError as error:
         if not is_passing(error):
             raise

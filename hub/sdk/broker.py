@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
-from hub.sdk.values import Json, Publish, Request, Secret
+from hub.sdk.values import Basic, Json, Publish, Request, Secret
 
 PLAIN: Final = "kafka://"
 TLS: Final = "kafka+ssl://"
@@ -42,6 +42,21 @@ class Broker:
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
     message_bytes: int = 1_000_000
     timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The topics that a source reads, at the cluster whose address is `url`, as a member of a consumer group.
+
+    `from_beginning`: whether a partition that was never read is read from its first record or from its end.
+    """
+
+    url: str
+    broker: Broker
+    topics: Sequence[str]
+    group: str
+    credentials: Basic | None = None
+    from_beginning: bool = True
 
 
 def servers_of(url: str) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, final
 
 from pydantic import BaseModel, SecretStr
 
-from hub.sdk.broker import Broker
+from hub.sdk.broker import Broker, Subscription
 from hub.sdk.errors import (
     AuthFailed,
     DeliveryError,
@@ -34,7 +34,9 @@ from hub.sdk.values import (
     Outcome,
     Pool,
     Publish,
+    RawMessage,
     Received,
+    Record,
     Rejected,
     Reply,
     Report,
@@ -145,7 +147,16 @@ class Destination(Connector):
 
 
 class Source(Connector):
-    """A customer data platform that sends webhooks."""
+    """A customer data platform that sends webhooks, or writes records to topics."""
+
+    def subscription(self) -> Subscription | None:
+        """The topics to read, for a source that is read; its records come to `receive_record`."""
+        return None
+
+    def receive_record(self, record: Record) -> Sequence[RawMessage]:
+        """Decode one record; each message needs a `dedup_key` that the same record always gets. Raises PayloadInvalid,
+        and then the record ends in quarantine as it is."""
+        raise NotImplementedError(f"{type(self).__name__} has a subscription and must decode its records")
 
     def receive(self, request: InboundRequest) -> Received:
         """Verify and decode. Raises SignatureInvalid, Forbidden, PayloadInvalid or TooLarge."""

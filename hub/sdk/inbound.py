@@ -52,3 +52,16 @@ class Reply:
 class Received:
     messages: Sequence[RawMessage]
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a topic. `value` is None for a tombstone; `at` is when it was written, as the broker tells."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+    at: datetime

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.sdk.inbound import InboundRequest, RawMessage, Received, Reply
+from hub.sdk.inbound import InboundRequest, RawMessage, Received, Record, Reply
 from hub.sdk.limits import Auth, Basic, Bearer, ClientCredentials, Header, Pool, Rate, Route
 from hub.sdk.outcomes import Accepted, Again, Finding, Outcome, Pending, Progress, Rejected, Report, Waiting, Wanted
 from hub.sdk.words import EMPTY, Json, Operation, Secret
@@ -49,6 +49,7 @@ __all__ = [
     "Rate",
     "RawMessage",
     "Received",
+    "Record",
     "Rejected",
     "Reply",
     "Report",

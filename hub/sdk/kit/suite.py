@@ -15,6 +15,7 @@ from functools import partial
 from hub.sdk.kit import checks_declared as declared
 from hub.sdk.kit import checks_failing as failing
 from hub.sdk.kit import checks_prepare as prepare
+from hub.sdk.kit import checks_records as records
 from hub.sdk.kit import checks_sending as sending
 from hub.sdk.kit import checks_source as source
 from hub.sdk.kit import checks_steps as steps
@@ -188,6 +189,12 @@ FAILING_BODIES: Table = (
         failing.failing_body_under_success,
     ),
 )
+READING_SOURCE: Table = (
+    ("record-keys", "Equal records give equal messages, and no two records share a key.", records.record_keys),
+    ("odd-records", "An odd record is decoded or refused, never an accident.", records.odd_records),
+    ("no-webhooks", "A request to a source that reads topics is refused with a 4xx.", records.no_webhooks),
+    ("hides-its-secrets", "No secret shows where the source is printed.", records.hides_its_secrets),
+)
 EVERY_SOURCE: Table = (
     ("has-a-sender", "A simulated source signs webhooks as the vendor does.", source.has_a_sender),
     ("a-good-webhook", "A signed webhook gives its message.", source.a_good_webhook),
@@ -212,7 +219,7 @@ def checks_for(subject: Subject) -> Iterator[Check]:
         tables += [JSON_VENDORS] if simulator is None or simulator.answers_json else []
         tables += [FAILING_BODIES] if simulator is not None and simulator.failing_body is not None else []
     if subject.source_class is not None:
-        tables.append(EVERY_SOURCE)
+        tables.append(READING_SOURCE if records.is_read(subject.source_class) else EVERY_SOURCE)
     for table in tables:
         yield from (Check(name, sentence, partial(function, subject)) for name, sentence, function in table)
     if subject.destination_class is not None:

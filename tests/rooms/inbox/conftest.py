@@ -1,7 +1,8 @@
-"""An inbox beside the state database of `engine`, and messages to put into it."""
+"""An inbox beside the state database of `engine`, in that database or in Kafka, and messages to put into it."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,11 @@ from sqlalchemy import Engine
 from hub.core.clock import Micros
 from hub.core.database import read
 from hub.core.settings import Settings
-from hub.inbox import commit
+from hub.inbox import commit, kafka
 from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest, Message
 from hub.sdk.values import RawMessage
+from tests.kafka import ONE_BY_ONE, Kafka, broker
 
 CONNECTION = "01J00000000000000000000001"
 NOW: Micros = 1_800_000_000_000_000
@@ -28,14 +30,40 @@ def accepted(*ids: str, connection_id: str = CONNECTION, at: Micros = NOW) -> Ac
     return AcceptedRequest(connection_id, at, [RawMessage(b'{"messageId":"%s"}' % i.encode(), i) for i in ids])
 
 
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[Kafka]:
+    with broker() as running:
+        yield running
+
+
+@pytest.fixture(params=["database", "kafka"])
+def queue(request: pytest.FixtureRequest) -> str:
+    """Where the messages wait."""
+    return str(request.param)
+
+
+_topics = (f"inbox-{number}" for number in itertools.count())
+
+
 @pytest.fixture
-def open_another(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+def open_another(
+    queue: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Opener]:
     """Opens the same inbox as another process would. Its refusals are written sooner than a second."""
     monkeypatch.setattr(commit, "REFUSALS_S", 0.05)
+    monkeypatch.setattr(kafka, "WAIT_S", 0.02)
+    monkeypatch.setattr(kafka, "OLDEST_FOR_S", 0)
     opened: list[Inbox] = []
+    where: dict[str, object] = {}
+    if queue == "kafka":
+        servers = request.getfixturevalue("kafka_broker").servers
+        where = {"kafka_bootstrap": servers, "kafka_topic": next(_topics), "kafka_allow_unsafe": True}
+        where |= {"kafka_partitions": 1, "kafka_replication": 1, "kafka_options": ONE_BY_ONE}
 
     def opener(**settings: object) -> Inbox:
-        inbox = open_inbox(Settings(data_dir=tmp_path, **settings), engine)
+        inbox = open_inbox(Settings(data_dir=tmp_path, **{**where, **settings}), engine)
+        if isinstance(inbox, kafka.KafkaInbox):
+            inbox._is_sole = True  # consumer groups take seconds to form: test_kafka.py has them
         inbox.create_tables()
         opened.append(inbox)
         return inbox
@@ -57,6 +85,11 @@ def apply(inbox: Inbox, limit: int = 100) -> list[Message]:
             with claim.transaction():
                 pass
         return list(claim.messages)
+
+
+def is_rows(engine: Engine, queue: str) -> bool:
+    """Whether workers claim rows, side by side, instead of moving a position."""
+    return queue == "database" and engine.dialect.name == "postgresql"
 
 
 def ids(messages: list[Message]) -> list[str]:

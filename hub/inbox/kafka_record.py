@@ -1,0 +1,52 @@
+"""One message as one record of the inbox topic, so that an offset counts messages (docs/decisions/0004)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hub.core.clock import Micros
+from hub.inbox.codec import EncodedRow, decode
+from hub.inbox.values import Message
+from hub.sdk.json import dumps, loads
+
+HEAD_BYTES = 2_048  # more than any head: ids have 128 characters and a hint is cut
+MAX_HINT = 200
+FOREIGN = "-"
+"""Under this connection stands a record that the hub did not write; it ends in quarantine."""
+
+
+class Record(NamedTuple):
+    """`value` is a line of JSON, `[connection, message_id, received_at, authentic, hint, fresh]`, then the body."""
+
+    key: bytes
+    value: bytes
+
+
+def records_of(rows: Sequence[EncodedRow]) -> Iterator[Record]:
+    """The records of some rows, in order. Raises OverflowError for a time that the state database could not hold."""
+    for row in rows:
+        if row.received_at >= 2**63:
+            raise OverflowError("a time of receipt has more than 64 bits")
+        for message in decode(row.connection_id, row.received_at, row.heads, row.bodies):
+            hint = None if message.profile_hint is None else message.profile_hint[:MAX_HINT]
+            head = dumps([*message[:4], hint, message.has_fresh_id])
+            yield Record((hint or message.message_id).encode(), b"%b\n%b" % (head, message.body))
+
+
+def message_of(place: str, value: bytes | None, written_at: Micros) -> Message:
+    """The message of a record; `place` is its topic, partition and offset."""
+    head, _, body = (value or b"").partition(b"\n")
+    try:
+        connection_id, message_id, received_at, is_authentic, hint, is_fresh = loads(head)
+        return Message(str(connection_id), str(message_id), int(received_at), bool(is_authentic), hint, is_fresh, body)
+    except (ValueError, TypeError):
+        return Message(
+            FOREIGN,
+            f"record:{place}",
+            written_at,
+            is_authentic=False,
+            profile_hint=None,
+            has_fresh_id=False,
+            body=value or b"",
+        )

@@ -1,0 +1,170 @@
+"""Sources that are read instead of sending: their topics, record by record, into the inbox like any webhook.
+
+The place up to which a topic was taken moves in the state database after its records are durable in the inbox; a crash in
+between reads them again under the same ids, which counts duplicates and changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from hub.core import clock
+from hub.core.clock import to_datetime
+from hub.core.counters import ACCEPTED
+from hub.core.database import insert, is_passing, read, write
+from hub.core.kafka import client_config
+from hub.core.logging import logger
+from hub.inbox.body import check_depth
+from hub.inbox.kafka_positions import POSITION
+from hub.inbox.kafka_reader import Place, Reader
+from hub.inbox.kafka_record import HEAD_BYTES
+from hub.inbox.queue import Inbox, Unreachable
+from hub.inbox.values import AcceptedRequest
+from hub.outbox.guard import guard_servers
+from hub.runtime.installation import Installation
+from hub.sdk.broker import Subscription, servers_of
+from hub.sdk.contract import Source
+from hub.sdk.errors import Busy, ConfigurationError, PayloadInvalid
+from hub.sdk.values import RawMessage, Record
+
+AT_ONCE: Final = 500  # records of one append
+BYTES_AT_ONCE: Final = 4_194_304
+WAIT_S: Final = 0.5
+PAUSE_S: Final = 2.0  # after something that must be waited for
+SHOWN_BYTES: Final = 1_000  # kept of a record that is too large
+
+log = logger("consume")
+
+
+class Consumer:
+    """Reads one source's topics until it is told to stop."""
+
+    def __init__(
+        self, hub: Installation, inbox: Inbox, connection_id: str, source: Source, wanted: Subscription
+    ) -> None:
+        self._hub, self._inbox, self._connection_id, self._source, self._wanted = (
+            hub,
+            inbox,
+            connection_id,
+            source,
+            wanted,
+        )
+        self._reader: Reader | None = None
+        settings = hub.settings
+        self._most = min(settings.inflated_limit, settings.kafka_message_bytes - HEAD_BYTES)
+
+    def run(self, stop: threading.Event) -> None:
+        """Blocks until `stop`. What cannot be read or stored now is tried again; nothing is passed over."""
+        try:
+            while not stop.is_set():
+                try:
+                    self.step()
+                except (Busy, Unreachable, ConfigurationError) as error:
+                    log.warning("a source's topics wait", connection=self._connection_id, why=str(error))
+                    stop.wait(PAUSE_S)
+                except DBAPIError as error:
+                    if not is_passing(error):
+                        raise
+                    log.warning("a source's topics wait", connection=self._connection_id, why=type(error.orig).__name__)
+                    stop.wait(PAUSE_S)
+        finally:
+            self.close()
+
+    def step(self) -> int:
+        """Take what is there, at most AT_ONCE records; how many. Raises Busy, Unreachable and what the database raises."""
+        reader = self._open()
+        at = self._positions(reader, reader.assigned(WAIT_S))
+        records = reader.read(at, AT_ONCE, BYTES_AT_ONCE, WAIT_S) if at else []
+        if not records:
+            return 0
+        messages = [message for one in records for message in self._messages(_record(one))]
+        if messages:
+            self._inbox.append(AcceptedRequest(self._connection_id, clock.now(), messages))
+            ACCEPTED.inc(len(messages))
+        new = {(str(one.topic()), int(one.partition() or 0)): int(one.offset() or 0) + 1 for one in records}
+        self._move(new)
+        reader.commit(new)
+        return len(records)
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _open(self) -> Reader:
+        if self._reader is None:
+            wanted = self._wanted
+            if not self._hub.settings.allow_private_hosts:
+                guard_servers(servers_of(wanted.url), "The source names")
+            config = client_config(wanted.url, wanted.broker, wanted.credentials)
+            self._reader = Reader(config, wanted.group, wanted.topics)
+        return self._reader
+
+    def _messages(self, record: Record) -> Sequence[RawMessage]:
+        """What the source makes of a record; one it cannot read ends in quarantine, as it is."""
+        value = record.value or b""
+        if len(value) > self._most:
+            return [_poison(record, b"too large: " + value[:SHOWN_BYTES])]
+        try:
+            messages = self._source.receive_record(record)
+            for message in messages:
+                check_depth(message.body)
+        except PayloadInvalid:
+            return [_poison(record, value)]
+        except Exception:  # a connector's defect is one record's fault
+            log.exception("a source could not read a record", connection=self._connection_id, place=_place(record))
+            return [_poison(record, value)]
+        return messages
+
+    def _positions(self, reader: Reader, places: frozenset[Place]) -> dict[Place, int]:
+        names = {_name(self._connection_id, place): place for place in places}
+        query = select(POSITION.c.name, POSITION.c.request_id).where(POSITION.c.name.in_(sorted(names)))
+        with read(self._hub.engine) as state:
+            known = {names[row.name]: int(row.request_id) for row in state.execute(query)}
+        if not self._wanted.from_beginning:
+            fresh = {place: reader.end(place) for place in places if place not in known}
+            self._move(fresh)
+            known |= fresh
+        return {place: known.get(place, 0) for place in places}
+
+    def _move(self, new: Mapping[Place, int]) -> None:
+        """Forward only: a reader that was fenced off moves nothing back."""
+        if not new:
+            return
+        rows = sorted((_name(self._connection_id, place), offset) for place, offset in new.items())
+        with write(self._hub.engine) as state:
+            statement = insert(state, POSITION)
+            ahead = POSITION.c.request_id < statement.excluded.request_id
+            values = {"request_id": statement.excluded.request_id, "total": statement.excluded.total}
+            statement = statement.on_conflict_do_update(index_elements=["name"], set_=values, where=ahead)
+            state.execute(statement, [{"name": name, "request_id": at, "total": at} for name, at in rows])
+
+
+def _name(connection_id: str, place: Place) -> str:
+    topic, partition = place
+    if len(topic) > 50:
+        topic = blake2b(topic.encode(), digest_size=16).hexdigest()
+    return f"source:{connection_id}:{partition}:{topic}"
+
+
+def _record(message: Any) -> Record:
+    headers = {name: value or b"" for name, value in message.headers() or ()}
+    at = to_datetime(max(0, message.timestamp()[1]) * 1_000)
+    return Record(message.topic(), message.partition(), message.offset(), message.key(), message.value(), headers, at)
+
+
+def _place(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def _poison(record: Record, body: bytes) -> RawMessage:
+    """Kept under its place. What is valid JSON all the same must not be mapped: its first byte makes it none."""
+    key = f"{_place(record)}/{round(record.at.timestamp() * 1_000)}"
+    return RawMessage(b"!" + body, key, None)

@@ -1,0 +1,226 @@
+"""A run through Kafka while its broker freezes, its lines are cut, and workers die: nothing lost, nothing twice.
+
+HUB_TEST_KAFKA_MESSAGES sets how many messages the run has (`make kafka-faults` takes 50,000).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from tests.harness import ROOT, RunningHub, eventually
+from tests.kafka import Kafka, broker
+
+MESSAGES = int(os.environ.get("HUB_TEST_KAFKA_MESSAGES", "5000"))
+PEOPLE = 500
+BATCH = 100
+SENDERS = 4
+PARTITIONS = 4
+SINGLES = 60
+SILENT_S = 3.0
+SEED = 20261122
+
+
+@pytest.mark.xdist_group("faults")
+def test_a_frozen_broker_cut_lines_and_dying_workers_lose_nothing_and_double_nothing(
+    tmp_path: Path, database_url: str
+) -> None:
+    """On PostgreSQL two more apply workers share the partitions; on SQLite one has them all."""
+    chance = random.Random(SEED)
+    with (
+        broker() as kafka,
+        RunningHub(tmp_path / "hub", database_url, **inbox_in(kafka)) as hub,
+        Workers(hub) as workers,
+    ):
+        if not database_url.startswith("sqlite"):
+            workers.start(2)
+        source = hub.cli("sources", "add", "segment", "--name", "web", "--json")
+        run = Run(source)
+        run.start()
+        trouble: list[Callable[[], None]] = [
+            lambda: frozen(kafka),
+            lambda: cut(kafka),
+            lambda: gone(kafka),
+            lambda: kill(hub, "apply"),
+            lambda: kill(hub, "web"),
+            workers.kill_one,
+            lambda: workers.start(1),
+            lambda: hub_killed(hub),
+        ]
+        chance.shuffle(trouble)
+        for number, strike in enumerate(trouble):
+            goal = (number + chance.random()) * MESSAGES / len(trouble)
+            eventually(lambda: run.sent >= goal or not run.is_alive(), within_s=300, what="progress")  # noqa: B023
+            strike()
+        run.join(timeout=600)
+        assert run.error is None, run.error
+        run.end_with_single_messages()
+
+        ledger = hub.drained(within_s=180)
+        count = MESSAGES + SINGLES
+        assert ledger["applied"] == count
+        assert ledger["accepted"] == count + ledger["duplicate"]
+        assert ledger["ignored"] == ledger["quarantined"] == 0
+        assert events_of_everyone(hub) == count
+
+
+def inbox_in(kafka: Kafka) -> dict[str, str]:
+    return {
+        "HUB_KAFKA_BOOTSTRAP": kafka.servers,
+        "HUB_KAFKA_PARTITIONS": str(PARTITIONS),
+        "HUB_KAFKA_REPLICATION": "1",
+        "HUB_KAFKA_ALLOW_UNSAFE": "1",
+    }
+
+
+# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def frozen(kafka: Kafka) -> None:
+    kafka.process.send_signal(signal.SIGSTOP)
+    threading.Event().wait(SILENT_S)
+    kafka.process.send_signal(signal.SIGCONT)
+
+
+def cut(kafka: Kafka) -> None:
+    kafka.line.cut()
+    threading.Event().wait(SILENT_S)
+    kafka.line.mend()
+
+
+def gone(kafka: Kafka) -> None:
+    kafka.line.close()
+    threading.Event().wait(SILENT_S)
+    kafka.line.open()
+
+
+def kill(hub: RunningHub, role: str) -> None:
+    process = hub.roles().get(role)
+    if process is not None:
+        with suppress(psutil.NoSuchProcess):
+            for each in [*process.children(recursive=True), process]:
+                each.kill()
+
+
+def hub_killed(hub: RunningHub) -> None:
+    hub.kill_supervisor()
+    hub.start()
+
+
+class Workers:
+    """Further apply roles of the same installation, as other machines run them."""
+
+    def __init__(self, hub: RunningHub) -> None:
+        self._hub = hub
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._running:
+            self.kill_one()
+
+    def start(self, count: int) -> None:
+        for _ in range(count):
+            with self._hub.log.open("ab") as log:
+                command = [sys.executable, "-m", "hub", "run", "apply"]
+                self._running.append(
+                    subprocess.Popen(command, env=self._hub.environment, cwd=ROOT, stdout=log, stderr=log)
+                )
+
+    def kill_one(self) -> None:
+        if self._running:
+            process = self._running.pop()
+            process.kill()
+            process.wait()
+
+
+# ── sending and counting ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Run(threading.Thread):
+    """Several clients; each sends a batch again until it is answered with 2xx, as official ones do."""
+
+    def __init__(self, source: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self.url = f"{source['webhook_url']}/v1/batch"
+        self.auth = (source["write_key"], "")
+        self.sent = 0
+        self.error: str | None = None
+        self._lock = threading.Lock()
+        self._firsts = iter(range(0, MESSAGES, BATCH))
+
+    def run(self) -> None:
+        threads = [threading.Thread(target=self._send, daemon=True) for _ in range(SENDERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def end_with_single_messages(self) -> None:
+        """This broker tells a partition's end from where its last batch begins (tests.kafka.ONE_BY_ONE), so the last one
+        of every partition holds one record."""
+        with requests.Session() as session:
+            for number in range(MESSAGES, MESSAGES + SINGLES):
+                body = {"batch": [event(number)]}
+                eventually(lambda: self._accepted(session, body), what="a single message being accepted")  # noqa: B023
+
+    def _send(self) -> None:
+        with requests.Session() as session:
+            for first in self._next():
+                body = {"batch": [event(number) for number in range(first, min(first + BATCH, MESSAGES))]}
+                deadline = time.monotonic() + 120
+                while not self._accepted(session, body):
+                    if time.monotonic() > deadline:
+                        self.error = f"batch {first} was not accepted within 120 s"
+                        return
+                    threading.Event().wait(0.2)
+                with self._lock:
+                    self.sent += BATCH
+
+    def _next(self) -> Iterator[int]:
+        while True:
+            with self._lock:
+                first = next(self._firsts, None)
+            if first is None:
+                return
+            yield first
+
+    def _accepted(self, session: requests.Session, body: dict[str, Any]) -> bool:
+        try:
+            return session.post(self.url, json=body, auth=self.auth, timeout=12).ok
+        except requests.RequestException:
+            return False
+
+
+def event(number: int) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": f"message-{number}",
+        "userId": f"person-{number % PEOPLE}",
+        "timestamp": "2026-03-14T10:00:00.000Z",
+        "properties": {"order_id": f"order-{number}", "total": 10, "currency": "EUR"},
+    }
+
+
+def events_of_everyone(hub: RunningHub) -> int:
+    counts: Counter[str] = Counter()
+    for profile in hub.cli("profiles", "list", "--limit", "10000", "--full", "--json"):
+        counts.update(profile["events"])
+    return counts["order_completed"]

@@ -1,0 +1,152 @@
+"""A source that is read: its records reach the inbox once, whatever dies in between, and odd ones stop nobody."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hub.core import clock
+from hub.core.database import write
+from hub.registry.values import Connection
+from hub.runtime.connections import add_source
+from hub.runtime.consuming import Consumer
+from hub.runtime.live import LiveConnections
+from hub.sdk.errors import Busy
+from tests.harness import eventually
+from tests.kafka import Kafka, broker
+from tests.rooms.whole import Whole
+
+_topics = (f"people-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Kafka]:
+    with broker() as running:
+        yield running
+
+
+@pytest.fixture
+def topic(kafka: Kafka) -> str:
+    return kafka.create(next(_topics), partitions=2)
+
+
+@pytest.fixture
+def source(whole: Whole, kafka: Kafka, topic: str) -> Connection:
+    given = {"bootstrap": kafka.servers, "tls": "false", "topics": topic, "group": f"g-{topic}", "id_field": "id"}
+    with write(whole.engine) as database:
+        return add_source(whole.hub, database, clock.now(), "kafka", "stream", given, "tests")
+
+
+def reading(whole: Whole, source: Connection) -> Consumer:
+    instance: Any = LiveConnections(whole.hub).snapshot().sources[source.id]
+    return Consumer(whole.hub, whole.inbox, source.id, instance, instance.subscription())
+
+
+def taken(consumer: Consumer, count: int) -> int:
+    """Steps until so many records were taken; forming a group takes its time."""
+    total = 0
+
+    def step() -> bool:
+        nonlocal total
+        total += consumer.step()
+        return total >= count
+
+    eventually(step, within_s=30, what=f"{count} records")
+    return total
+
+
+def publish(kafka: Kafka, topic: str, *values: bytes | None) -> None:
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": kafka.servers, "log_level": 0})
+    for number, value in enumerate(values):
+        producer.produce(topic, value, f"key-{number}".encode())
+    assert producer.flush(10) == 0
+
+
+def seen_event(number: int) -> bytes:
+    data = {"person": {"source_id": f"cust_{number}"}, "event": {"id": f"e-{number}", "name": "Signed Up"}}
+    record = {"type": "event.occurred", "id": f"m-{number}", "timestamp": "2026-03-14T10:00:00Z", "data": data}
+    return json.dumps(record).encode()
+
+
+def test_records_become_messages_once_and_odd_ones_stand_in_quarantine(whole, kafka, topic, source):
+    publish(kafka, topic, seen_event(1), b"{", None, b'{"a":' * 70 + b"1" + b"}" * 70, seen_event(2))
+    consumer = reading(whole, source)
+    assert taken(consumer, 5) == 5
+    consumer.close()
+    whole.applies()
+    states = list(whole.messages(connection_id=source.id).values())
+    assert sorted(states) == [
+        ("applied", ""),
+        ("applied", ""),
+        ("quarantined", "not_an_object"),
+        ("quarantined", "not_json"),
+        ("quarantined", "not_json"),
+    ]
+    assert whole.profile("cust_1")["events"] == {"signed_up": 1}
+    assert whole.books().terms["accepted"] == 5
+
+
+def test_a_reader_that_dies_after_storing_reads_again_and_nothing_counts_twice(
+    whole, kafka, topic, source, monkeypatch
+):
+    publish(kafka, topic, *[seen_event(number) for number in range(20)])
+    dying = reading(whole, source)
+    with monkeypatch.context() as patched:
+        patched.setattr(dying, "_move", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            taken(dying, 20)
+    dying.close()
+    next_one = reading(whole, source)
+    assert taken(next_one, 20) == 20
+    publish(kafka, topic, seen_event(20))
+    assert taken(next_one, 1) == 1
+    next_one.close()
+    whole.applies()
+    terms = whole.books().terms
+    assert terms["applied"] == 21
+    assert terms["duplicate"] == terms["accepted"] - 21 > 0
+
+
+def test_while_the_inbox_takes_nothing_no_record_is_passed_over(whole, kafka, topic, source, monkeypatch):
+    publish(kafka, topic, seen_event(1))
+    consumer = reading(whole, source)
+
+    def full(_request: object) -> None:
+        raise Busy
+
+    with monkeypatch.context() as patched:
+        patched.setattr(whole.inbox, "append", full)
+        with pytest.raises(Busy):
+            taken(consumer, 1)
+    assert taken(consumer, 1) == 1
+    consumer.close()
+    whole.applies()
+    assert whole.books().terms["applied"] == 1
+
+
+def test_two_processes_share_the_partitions_and_take_each_record_once(whole, kafka, topic, source):
+    readers = [reading(whole, source), reading(whole, source)]
+    eventually(
+        lambda: [one.step() for one in readers] and all(one._reader._has for one in readers), what="both joining"
+    )
+    publish(kafka, topic, *[seen_event(number) for number in range(100)])
+    counts = [0, 0]
+
+    def step() -> bool:
+        for place, one in enumerate(readers):
+            counts[place] += one.step()
+        return sum(counts) >= 100
+
+    eventually(step, what="all records")
+    for one in readers:
+        one.close()
+    whole.applies()
+    assert min(counts) > 0
+    assert whole.books().terms["applied"] == 100
+    assert whole.books().terms["duplicate"] == 0
