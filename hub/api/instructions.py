@@ -20,7 +20,7 @@ from hub.ledger.store import record_audit
 from hub.profiles import reading
 from hub.runtime import distributing
 from hub.runtime.distributing import distribution_json
-from hub.runtime.erasure import erase_person
+from hub.runtime.erasure import erase_person, erasure_in_queue
 from hub.runtime.names import usable_name
 from hub.runtime.shown import campaign_json
 
@@ -152,7 +152,7 @@ def _distribution(database: Database, which: str) -> Distribution:
 
 @instructions.get("/profiles/<text:source_id>")
 def profile(source_id: str) -> Response:
-    """One profile, read through its merges."""
+    """One profile, read through its merges: `redirected_from` says where another's source_id was asked for."""
     expect_query()
     with read(services().engine) as database:
         found = reading.show(database, source_id)
@@ -166,4 +166,5 @@ def erase(source_id: str) -> Response:
     """Erase a person everywhere; the answer names nobody."""
     hub = services().hub
     with write(hub.engine) as database:
-        return jsonify(erase_person(hub, database, source_id, clock.now(), g.actor))
+        done = erase_person(hub, database, source_id, clock.now(), g.actor)
+    return jsonify(done | erasure_in_queue(hub))

@@ -21,7 +21,7 @@ def profiles() -> None:
 @click.argument("source_id")
 @as_json
 def show(source_id: str, json_: bool) -> None:
-    """Show one profile, read through its merges."""
+    """Show one profile, read through its merges: identities, links, and where it was merged."""
     hub = open_hub()
     with read(hub.engine) as database:
         profile = reading.show(database, source_id)
@@ -30,16 +30,28 @@ def show(source_id: str, json_: bool) -> None:
     print_fields(profile, json_=json_)
 
 
+@profiles.command()
+@click.argument("source_id")
+@as_json
+def links(source_id: str, json_: bool) -> None:
+    """List the links that make a person one, the oldest first; those of a shared anonymous id are not followed."""
+    hub = open_hub()
+    with read(hub.engine) as database:
+        rows = reading.links(database, source_id)
+    print_rows(rows, ["loser", "survivor", "at", "is_followed"], json_=json_)
+
+
 @profiles.command("list")
 @click.option("--after", default="", help="Begin behind this source_id.")
+@click.option("--anonymous", is_flag=True, help="Those kept under another identifier that no link claims, instead.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--full", is_flag=True, help="Whole profiles instead of their ids.")
 @as_json
-def list_(after: str, limit: int, full: bool, json_: bool) -> None:
+def list_(after: str, anonymous: bool, limit: int, full: bool, json_: bool) -> None:
     """List profiles in the order of their source_id."""
     hub = open_hub()
     with read(hub.engine) as database:
-        ids = reading.audience(database, after or None, limit)
+        ids = (reading.anonymous if anonymous else reading.audience)(database, after or None, limit)
         found = [reading.show(database, each) if full else {"source_id": each} for each in ids]
     rows = [each for each in found if each is not None]
     print_rows(rows, ["source_id", "traits", "events"] if full else ["source_id"], json_=json_)
@@ -65,7 +77,7 @@ def find(type_: str, value: str, json_: bool) -> None:
 def erase(source_id: str, lift: bool, yes: bool, json_: bool) -> None:
     """Erase a person everywhere, here and at destinations that support it. This cannot be undone."""
     from hub.profiles.erasure import lift as lift_tombstone
-    from hub.runtime.erasure import erase_person
+    from hub.runtime.erasure import erase_person, erasure_in_queue
 
     hub, now = open_hub(), clock.now()
     if lift:
@@ -78,4 +90,4 @@ def erase(source_id: str, lift: bool, yes: bool, json_: bool) -> None:
     confirm_or_exit(f"Erase {source_id!r}, its events, orders and messages, here and at every destination?", yes=yes)
     with write(hub.engine) as database:
         done = erase_person(hub, database, source_id, now, ACTOR)
-    print_fields(done, json_=json_)
+    print_fields(done | erasure_in_queue(hub), json_=json_)

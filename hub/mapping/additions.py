@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from hub.core.clock import Micros
+from hub.mapping.anonymous import CONTACTS, anonymous_key, is_anonymous
 from hub.mapping.coerce import Failed, coercion, currency_code, minor_digits
 from hub.mapping.draft import NO_NAMES, Draft, add_identity, add_profile, new_tuple
 from hub.mapping.model import REMOVED, Consent, Erase, Event, Identity, Json, Link, Order
@@ -23,7 +24,6 @@ CONSENT_STATUSES: Final[Mapping[str, bool | None]] = {
     "granted": True, "true": True, "yes": True, "1": True, "denied": False, "false": False, "no": False, "0": False,
     "unknown": None,
 }  # fmt: skip
-_CONTACTS: Final = frozenset({"email", "phone"})
 _TO_ID = coercion("id")
 _IDENTITY_COERCIONS: Final = {"email": coercion("email"), "phone": coercion("phone")}
 _RECORD_AT: Final = "at"
@@ -210,16 +210,28 @@ def _refund(draft: Draft, refund: dict[str, Json], at: Micros) -> dict[str, Json
 
 
 def add_link(draft: Draft, record: dict[str, Json], _declared: frozenset[str]) -> None:
+    """`old` and `new` of a type that people are kept under are two such people. A `loser` may be either, then it is
+    taken as both: the vendor does not say whether it was a source_id or an identifier of that type.
+    """
     loser, survivor = record.get("loser", record.get("old")), record.get("survivor", record.get("new"))
     if loser is None or survivor is None:
         return draft.warn("link_incomplete", "link", "a link needs both the id that goes and the one that stays")
-    if record.get("type") in _CONTACTS:
+    kind = record.get("type")
+    if kind in CONTACTS:
         return draft.warn(
             "link_by_contact", "link", "a shared e-mail address or phone number never merges two profiles"
         )
+    if is_anonymous(loser) or is_anonymous(survivor):
+        return draft.warn("reserved_id", "link", "what begins with `anonymous:` is no source_id")
     if loser == survivor:
         return draft.warn("link_to_itself", "link", "both ids of the link are the same")
-    draft.links += (Link(loser, survivor, draft.capped(record.get(_RECORD_AT))),)
+    at = draft.capped(record.get(_RECORD_AT))
+    if kind not in draft.stand_ins:
+        draft.links += (Link(loser, survivor, at),)
+    elif "loser" in record:
+        draft.links += (Link(loser, survivor, at), Link(anonymous_key(kind, loser), survivor, at))
+    else:
+        draft.links += (Link(anonymous_key(kind, loser), anonymous_key(kind, survivor), at),)
     return None
 
 

@@ -31,7 +31,7 @@ class Missing(Exception):
 
 class Draft:
     """What one message has yielded so far. `items` holds the names bound by `each`, `lets` those read so far;
-    `must_bound` says that an output may exceed its bounds.
+    `must_bound` says that an output may exceed its bounds; `stand_ins` are the identities people are kept under.
 
     One is made per message: what most messages leave empty stands on the class.
     """
@@ -50,6 +50,7 @@ class Draft:
     links: tuple[Link, ...] = ()
     erasures: tuple[Erase, ...] = ()
     lineage: dict[str, Any] | None = None
+    stand_ins: frozenset[str] = NO_NAMES
 
     def __init__(self, message: Any, message_id: str, received_at: Micros, options: Any, currency: str) -> None:
         self.message = message

@@ -16,6 +16,7 @@ from hub.mapping.problems import MappingFileInvalid, problem
 from hub.sdk.errors import MappingInvalid
 
 MAX_EXTENDS = 5
+INDUSTRIES = "industries"  # folder of the bundled mappings that extend others for one trade
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
@@ -48,6 +49,7 @@ class Folders:
             *(folder / f"{name}.yaml" for folder in self.mappings),
             *(folder / name / "mapping.yaml" for folder in self.connectors),
             _bundled("mappings") / f"{name}.yaml",
+            _bundled("mappings") / INDUSTRIES / f"{name}.yaml",
         ]
 
 
@@ -75,9 +77,11 @@ def read_file(path: Path, folders: Folders) -> Source:
 
 def names(folders: Folders) -> list[str]:
     """Every mapping there is, by name."""
-    found = {path.stem for folder in (*folders.mappings, _bundled("mappings")) for path in folder.glob("*.yaml")}
+    bundled = _bundled("mappings")
+    places = (*folders.mappings, bundled, bundled / INDUSTRIES)
+    found = {path.stem for folder in places for path in folder.glob("*.yaml")}
     found |= {path.parent.name for folder in folders.connectors for path in folder.glob("*/mapping.yaml")}
-    return sorted(found)
+    return sorted(name for name in found if _NAME.fullmatch(name))
 
 
 def _read_named(name: str, folders: Folders, seen: frozenset[Path]) -> Source:

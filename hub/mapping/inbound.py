@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.core.clock import Micros
+from hub.mapping.anonymous import CONTACTS, is_anonymous, key_of, with_own
 from hub.mapping.bounds import tidy
 from hub.mapping.build_inbound import build_inbound
 from hub.mapping.compiler import Compiled
 from hub.mapping.document import Node
-from hub.mapping.draft import Draft, Missing, finish, refused
+from hub.mapping.draft import NO_NAMES, Draft, Missing, finish, refused
 from hub.mapping.engine import Engine, Interpreter
-from hub.mapping.model import Change, Json, Verdict
+from hub.mapping.model import Change, Identity, Json, Verdict
 from hub.mapping.moment import message_time
 from hub.mapping.paths import ABSENT
 from hub.mapping.reference import Pending
@@ -47,6 +48,9 @@ class Inbound:
         self._currency = str(options.get("currency") or DEFAULT_CURRENCY)
         self._schedule = Schedule(tree, engine)
         self._lets = {name: Pending(row) for name, row in tree.lets}
+        self._keeps = tree.missing == "keep"
+        named = frozenset(type_ for type_, _ in tree.identities.fixed) - CONTACTS
+        self._stand_ins = named if self._keeps else NO_NAMES
 
     def for_connection(self, connection_id: str, options: Mapping[str, Json]) -> Inbound:
         """The same mapping for another connection; what was generated is shared."""
@@ -70,6 +74,8 @@ class Inbound:
             draft.warnings.extend(warnings)
         if self._lets:
             draft.lets = self._lets.copy()
+        if self._keeps:
+            draft.stand_ins = self._stand_ins
         try:
             return self._filled(draft, test=test)
         except Missing as missing:
@@ -86,17 +92,28 @@ class Inbound:
         is_replay = tree.replay is not None and engine.replay(draft) is True
         before = len(draft.warnings)
         source_id = engine.source_id(draft)
+        if source_id is not ABSENT and is_anonymous(source_id):
+            draft.warn("reserved_id", "who.source_id", "what begins with `anonymous:` is no source_id")
+            source_id = ABSENT
+        own: tuple[Identity, ...] = ()
         if source_id is ABSENT:
             is_invalid = any(found.path == "who.source_id" for found in draft.warnings[before:])
             refusal = self._nobody(draft, is_invalid=is_invalid)
             if refusal is not None:
                 return refused(*refusal, draft, is_test=is_test)
-            source_id = self._kept(draft)
+            source_id = key_of(draft.identities) if self._keeps else None
         else:
             engine.identities(draft)
+            own = draft.identities
         ignored_items = self._schedule.run(draft)
         if not draft.rules:
             return refused(Verdict.IGNORE, "no_rule", draft, source_id, is_test=is_test)
+        if source_id is None:
+            if not _stands_alone(draft):
+                return refused(*self._without_person(), draft, is_test=is_test)
+            _drop_personal(draft)
+        elif own and self._keeps:
+            draft.links = with_own(draft.links, own, source_id, draft.at)
         return finish(draft, source_id, is_test=is_test, is_replay=is_replay, ignored_items=ignored_items)
 
     def _nobody(self, draft: Draft, *, is_invalid: bool) -> tuple[Verdict, str] | None:
@@ -108,16 +125,30 @@ class Inbound:
             return Verdict.QUARANTINE, "invalid_source_id"
         if any(rule.stands_alone for rule in applying):
             return None
+        if self._keeps:
+            self._engine.identities(draft)
+            if key_of(draft.identities) is not None:
+                return None
+        if any(rule.gives_consents for rule in applying):
+            return None  # only its run shows whether an address is named
+        return self._without_person()
+
+    def _without_person(self) -> tuple[Verdict, str]:
         if self.tree.missing == "quarantine":
             return Verdict.QUARANTINE, "missing_source_id"
-        if self.tree.missing == "keep":
-            self._engine.identities(draft)
-            if draft.identities:
-                return None
         return Verdict.IGNORE, "anonymous"
 
-    def _kept(self, draft: Draft) -> str | None:
-        """With `missing: keep` the first identity stands in for the source_id, until a link names the real one."""
-        if self.tree.missing != "keep":
-            return None
-        return next((identity.value for identity in draft.identities), None)
+
+def _stands_alone(draft: Draft) -> bool:
+    """Whether a message that names nobody has something to say all the same: of ids, or of an address."""
+    return bool(draft.links or draft.erasures) or any(consent.address for consent in draft.consents)
+
+
+def _drop_personal(draft: Draft) -> None:
+    """Of a message that names nobody stays what stands by itself: links, erasures, and consents of an address."""
+    of_addresses = tuple(consent for consent in draft.consents if consent.address)
+    if draft.fields or draft.events or draft.orders or len(of_addresses) < len(draft.consents):
+        draft.warn("names_nobody", "who.source_id", "what the message says of a person is dropped, since it names none")
+    draft.consents = of_addresses
+    draft.identities, draft.fields, draft.events, draft.orders = (), {}, (), ()
+    draft.defaults, draft.field_times = NO_NAMES, {}

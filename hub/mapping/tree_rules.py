@@ -75,6 +75,11 @@ class Rule:
         """Whether it says whom it is about by itself, so that the message needs no source_id."""
         return bool(self.outputs) and all(output.kind in {"link", "erase"} for output in self.outputs)
 
+    @property
+    def gives_consents(self) -> bool:
+        """Whether it may tell of an address, whose consents stand whoever holds it."""
+        return any(output.kind == "consents" for output in self.outputs)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundTree:

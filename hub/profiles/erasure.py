@@ -8,10 +8,10 @@ from sqlalchemy import Connection, delete, select, update
 
 from hub.core.clock import Micros
 from hub.core.database import insert, is_postgres
+from hub.mapping.anonymous import is_anonymous
 from hub.profiles.bulk import select_by, table
 from hub.profiles.facts import address_subject
-from hub.profiles.links import links_around
-from hub.profiles.rules.clusters import survivors
+from hub.profiles.links import circle
 from hub.profiles.rules.stamps import matched
 from hub.profiles.rules.views import addresses_of
 from hub.profiles.tables import (
@@ -50,13 +50,14 @@ def erased(connection: Connection, source_ids: Iterable[str], digest: Digest) ->
 def erase(connection: Connection, source_id: str, now: Micros, digest: Digest) -> Erased:
     """Remove a person, with everyone merged with them; leaves a tombstone for each source_id, known or not.
 
+    Anonymous ids linked to the person go too, also those that others share: what came under them may be the person's.
     Consents of an address that another profile holds too stay: they are that person's word. Message bodies, deliveries
     and attempts are erased by their own rooms, from the source_ids this returns.
     """
     if is_postgres(connection):
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_ERASURE_LOCK,))
-    links = links_around(connection, [source_id])
-    members = sorted({source_id} | {end for pair in links for end in pair})
+    around = circle(connection, source_id)
+    members = sorted(around.people | around.anonymous)
     identifiers = _identifiers(connection, members)
     for row in (EventRow, CustomerOrderRow, IdentityRow, ProfileRow):
         owned = table(row)
@@ -68,7 +69,7 @@ def erase(connection: Connection, source_id: str, now: Micros, digest: Digest) -
     statement = insert(connection, _TOMBSTONE)
     renewed = statement.on_conflict_do_update(index_elements=["hash"], set_={"at": now, "lifted_at": None})
     connection.execute(renewed, [{"hash": hashed, "at": now, "lifted_at": None} for hashed in tombstones])
-    return Erased(tuple(members), survivors(links).get(source_id, source_id), identifiers, tuple(tombstones))
+    return Erased(tuple(members), around.survivor, identifiers, tuple(tombstones))
 
 
 def lift(connection: Connection, source_id: str, now: Micros, digest: Digest) -> bool:
@@ -79,7 +80,8 @@ def lift(connection: Connection, source_id: str, now: Micros, digest: Digest) ->
 
 def _identifiers(connection: Connection, members: list[str]) -> dict[str, list[str]]:
     """Everything the person is known by: identities as sent, present e-mail and phone, source_ids."""
-    found: dict[str, set[str]] = {"source_id": set(members)}
+    people = {member for member in members if not is_anonymous(member)}
+    found: dict[str, set[str]] = {"source_id": people} if people else {}
     query = "SELECT type, coalesce(shown, value) FROM identity WHERE source_id"
     for kind, value in select_by(connection, query, members):
         found.setdefault(kind, set()).add(value)

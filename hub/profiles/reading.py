@@ -7,12 +7,17 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from hub.core.clock import iso
+from hub.mapping.anonymous import MARK, is_anonymous
 from hub.profiles.bulk import select_by
 from hub.profiles.facts import address_subject
+from hub.profiles.links import links_of, stored_redirects
 from hub.profiles.rules.stamps import Document, join, matched
 from hub.profiles.rules.views import Said, addresses_of, channel_trait, consents_of, public, public_order, view
 from hub.profiles.values import ConsentState, View
 from hub.sdk.json import loads
+
+_MARKED = f"substr(source_id, 1, {len(MARK)})"
 
 
 class _Person(NamedTuple):
@@ -33,7 +38,10 @@ def views(connection: Connection, source_ids: Iterable[str]) -> dict[str, View]:
 
 
 def show(connection: Connection, source_id: str) -> dict[str, Any] | None:
-    """One profile's public JSON, through its redirect; None if nobody is known by this source_id."""
+    """One profile's public JSON, through its redirect; None if nobody is known by this source_id.
+
+    `redirected_from` is there where another's source_id was asked for.
+    """
     roots, people = _read(connection, [source_id])
     root = roots.get(source_id)
     if root is None:
@@ -42,29 +50,50 @@ def show(connection: Connection, source_id: str) -> dict[str, Any] | None:
     counting = "SELECT key, count(*) FROM event WHERE source_id"
     counts: dict[str, int] = dict(map(tuple, select_by(connection, counting, members, "GROUP BY key")))
     merged = [member for member in members if member != root]
-    return public(_views(connection, people, removed=False)[root], counts, _orders(connection, members), merged)
+    shown = public(_views(connection, people, removed=False)[root], counts, _orders(connection, members), merged)
+    shown["links"] = links(connection, root)
+    return shown if root == source_id else {**shown, "redirected_from": source_id}
+
+
+def links(connection: Connection, source_id: str) -> list[dict[str, Any]]:
+    """The links of the person behind an id, which may be unknown: {loser, survivor, at, is_followed}."""
+    return [{**link, "at": iso(link["at"])} for link in links_of(connection, source_id)]
 
 
 def redirects(connection: Connection, source_ids: Iterable[str]) -> dict[str, str]:
     """Each known source_id to the one it is read through: itself, unless it was merged."""
-    rows = select_by(connection, "SELECT source_id, survivor FROM profile WHERE source_id", sorted(set(source_ids)))
-    return {source_id: survivor or source_id for source_id, survivor in rows}
+    return stored_redirects(connection, source_ids)
+
+
+def addressees(connection: Connection, source_ids: Iterable[str]) -> dict[str, str]:
+    """As `redirects`, without those read as anonymous: nothing is sent to a person of whom no source_id is known."""
+    return {one: root for one, root in redirects(connection, source_ids).items() if not is_anonymous(root)}
 
 
 def audience(connection: Connection, after: str | None, limit: int) -> list[str]:
     """A page of everyone: source_ids of profiles that are not merged into another, in order, after `after`."""
+    return _page(connection, "<>", after, limit)
+
+
+def anonymous(connection: Connection, after: str | None, limit: int) -> list[str]:
+    """A page of those who were kept under an anonymous id that no link claims."""
+    return _page(connection, "=", after, limit)
+
+
+def _page(connection: Connection, sort: str, after: str | None, limit: int) -> list[str]:
     marker = "%s" if connection.dialect.name == "postgresql" else "?"
-    rows = connection.exec_driver_sql(
-        f"SELECT source_id FROM profile WHERE source_id > {marker} AND survivor IS NULL ORDER BY source_id LIMIT {marker}",
-        (after or "", limit),
+    query = (
+        f"SELECT source_id FROM profile WHERE source_id > {marker} AND survivor IS NULL AND {_MARKED} {sort} '{MARK}'"
     )
+    rows = connection.exec_driver_sql(f"{query} ORDER BY source_id LIMIT {marker}", (after or "", limit))
     return [row[0] for row in rows]
 
 
 def latest(connection: Connection, limit: int) -> list[str]:
     """The source_ids of the profiles that changed last, those merged into another left out."""
     marker = "%s" if connection.dialect.name == "postgresql" else "?"
-    query = f"SELECT source_id FROM profile WHERE survivor IS NULL ORDER BY updated_at DESC, source_id LIMIT {marker}"
+    query = f"SELECT source_id FROM profile WHERE survivor IS NULL AND {_MARKED} <> '{MARK}'"
+    query = f"{query} ORDER BY updated_at DESC, source_id LIMIT {marker}"
     return [row[0] for row in connection.exec_driver_sql(query, (limit,))]
 
 

@@ -142,3 +142,15 @@ class TombstoneRow(SQLModel, table=True):
     hash: str = Field(primary_key=True, max_length=64)
     at: int = Field(sa_type=BigInteger)
     lifted_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class MetadataSchemaRow(SQLModel, table=True):
+    """Which metadata keys a kind of record has, and of which type; see schema_document.py."""
+
+    __tablename__ = "metadata_schema"
+
+    kind: str = Field(primary_key=True, sa_type=_key())  # profile, order, item, event, event.<key>
+    content: str = Field(sa_type=Text)  # JSON: allow_defined_only, properties
+    hash: str = Field(max_length=64)
+    version: int = Field(default=1)  # grows with every change; roles watch it
+    updated_at: int = Field(sa_type=BigInteger)

@@ -35,7 +35,7 @@ class MergeResult(NamedTuple):
 
     Pairs name what is different now, not only newer: `memberships` (source_id, audience key), `readdressed` (source_id,
     email or phone), `consented` (source_id, topic) and `addressed` (address as consents know it, topic). `joined` are
-    those through whom others are read since.
+    those who are another person to read since: who got somebody, lost somebody, or stands alone again.
     """
 
     created: tuple[str, ...]

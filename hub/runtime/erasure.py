@@ -13,8 +13,11 @@ from hub.core.clock import Micros
 from hub.core.ids import new_id
 from hub.distributions import occasions
 from hub.distributions import store as distributions
-from hub.inbox import retention as inbox
+from hub.inbox import retention as inbox_rows
+from hub.inbox.queue import Unreachable
+from hub.inbox.sql import open_inbox
 from hub.ledger.store import record_audit
+from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import Erase
 from hub.outbox import operate, store
 from hub.outbox.tables import DELIVERY, PUSHED, REMEMBERED
@@ -37,7 +40,7 @@ def erase_person(
     request_id = request_id or new_id(now // 1000)
     gone = erasure.erase(database, source_id, now, hub.vault.digest)
     names = {one: hub.vault.digest(one) for one in gone.source_ids}
-    messages = inbox.erase(database, gone.source_ids)
+    messages = inbox_rows.erase(database, gone.source_ids)
     known = _known_to(database, gone.source_ids)
     left = operate.erase(database, names, now)
     campaigns.erase(database, gone.source_ids)
@@ -53,6 +56,33 @@ def erase_person(
     }
     record_audit(database, now, actor, "person.erased", names[source_id], done)
     return done
+
+
+def erasure_in_queue(hub: Installation) -> dict[str, str]:
+    """After an erasure is committed: delete what was applied from the inbox topic, and say whether that is complete.
+
+    Nothing to say where the inbox is a database: housekeeping removes applied rows within a minute or two.
+    """
+    if not hub.settings.kafka_bootstrap:
+        return {}
+    from hub.inbox.kafka import KafkaInbox
+
+    inbox = open_inbox(hub.settings, hub.engine)
+    assert isinstance(inbox, KafkaInbox), "with HUB_KAFKA_BOOTSTRAP it is one"
+    try:
+        inbox.prune(0)
+        kept, waiting = inbox.left()
+    except Unreachable as error:
+        return {"inbox": f"Not complete: {error} Applied messages are deleted once it does; `hub doctor` tells."}
+    finally:
+        inbox.close()
+    if kept:
+        text = f"Not complete: {kept} applied messages are still in the inbox topic; `hub doctor` tells when none is."
+    elif waiting:
+        text = f"Complete but for {waiting} messages that wait: they are deleted once they are applied; `hub doctor` tells."
+    else:
+        text = "Complete: nothing can be read from the inbox topic any more."
+    return {"inbox": text}
 
 
 def erase_on_request(hub: Installation, database: Database, erase: Erase, now: Micros) -> None:
@@ -85,12 +115,14 @@ def _tell_destinations(
     """Erase deliveries for every connection whose connector can erase; the names of those connections.
 
     One for the survivor, and one for each source_id merged into it that the vendor may know: there they are two people.
+    Of an anonymous id no vendor was told.
     """
     able = [each for each in registry.every(database, hub.vault, "destination") if _can_erase(hub, each)]
     deliveries = []
     for connection in able:
         for source_id in gone.source_ids:
-            if source_id != gone.survivor and (connection.id, source_id) not in known:
+            is_only_merged = source_id != gone.survivor or is_anonymous(source_id)
+            if is_only_merged and (connection.id, source_id) not in known:
                 continue
             remembered = left.remembered.get(connection.id, {}).get(source_id, {})
             deliveries.append(

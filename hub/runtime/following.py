@@ -19,11 +19,11 @@ from hub.mapping.model import Change, Event, Json, Order
 from hub.outbox import store as outbox
 from hub.outbox.tables import DELIVERY
 from hub.outbox.values import NewDelivery
-from hub.profiles.reading import redirects
+from hub.profiles.reading import addressees
 from hub.profiles.rules.stamps import short_hash
 from hub.profiles.values import AppliedChange, MergeResult
 from hub.runtime.installation import Installation
-from hub.runtime.states import changed_states, state_deliveries
+from hub.runtime.states import changed_states, joined_at, state_deliveries
 from hub.sdk.values import Operation
 
 LOOK_S = 0.5  # an installation without syncs looks for a first one this often
@@ -50,7 +50,7 @@ class Follower:
         told = {str(applied.change.source_id) for applied in news if applied.change.events}
         operations = {sync.operation for sync in wanted}
         states = changed_states(state, news, result, operations)
-        roots = redirects(state, told.union(changed, states.people()))
+        roots = addressees(state, told.union(changed, states.people()))
         deliveries: list[NewDelivery] = []
         events: list[NewDelivery] = []
         for sync in wanted:
@@ -76,7 +76,8 @@ class Follower:
 
 def _is_news(applied: AppliedChange, oldest: Micros) -> bool:
     change = applied.change
-    if change.source_id is None or applied.revision or change.is_replay or change.is_test:
+    says_something = change.source_id is not None or bool(change.consents)  # an address's consents name nobody
+    if not says_something or applied.revision or change.is_replay or change.is_test:
         return False
     return change.at >= oldest
 
@@ -87,12 +88,11 @@ def _changed(news: Sequence[AppliedChange], result: MergeResult) -> dict[str, Mi
     A link changes whom it joins: the survivor is read with what was said of the other.
     """
     differ = {*result.changed, *result.created}
-    found: dict[str, Micros] = {}
+    found = joined_at(news, result)
     for applied in news:
-        change = applied.change
-        touched = [change.source_id] if change.source_id in differ else []
-        for source_id in (*touched, *[end for link in change.links for end in (link.loser, link.survivor)]):
-            found[str(source_id)] = max(change.at, found.get(str(source_id), change.at))
+        source_id, at = applied.change.source_id, applied.change.at
+        if source_id is not None and source_id in differ:
+            found[source_id] = max(at, found.get(source_id, at))
     return found
 
 
@@ -112,7 +112,7 @@ def _events(sync: Sync, news: Sequence[AppliedChange], roots: dict[str, str], du
     named = frozenset(sync.event_keys)
     for applied in news:
         root = roots.get(str(applied.change.source_id))
-        if root is None:  # erased meanwhile
+        if root is None:  # erased meanwhile, or of nobody yet
             continue
         for event in applied.change.events:
             if named and event.key not in named and event.name not in named:

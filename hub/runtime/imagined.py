@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import Micros
 from hub.profiles.facts import address_subject
 from hub.profiles.rules.clusters import survivors
@@ -42,7 +43,7 @@ class Imagined:
         links: set[tuple[str, str]] = set()
         for applied in changes:
             links.update((link.loser, link.survivor) for link in applied.change.links if link.loser != link.survivor)
-            for end in {end for pair in links for end in pair}:
+            for end in {end for pair in links for end in pair if not is_anonymous(end)}:
                 self._documents.setdefault(end, {})
             self._hear(applied)
         chosen = survivors(links)

@@ -14,6 +14,7 @@ from hub.distributions.values import Recipient
 from hub.outbox.values import ERASED_PREFIX
 from hub.profiles import store as profiles
 from hub.profiles.bulk import select_by
+from hub.profiles.reading import addressees
 
 Digest = Callable[[str], str]
 
@@ -32,7 +33,7 @@ def recipients(
 ) -> RecipientPage:
     """The next people of an audience, those merged into another as that one, so nobody comes under two names.
 
-    Erased people and source_ids nobody has come only where the audience names them; an erased one under its tombstone.
+    Erased people, anonymous ones and source_ids nobody has come only where the audience names them; an erased one under its tombstone.
     """
     named = audience_of(audience).source_ids
     if named is None:
@@ -46,7 +47,7 @@ def recipients(
 
 def _read(connection: Connection, ids: Sequence[str], consent: str, digest: Digest) -> list[Recipient]:
     gone = profiles.erased(connection, ids, digest)
-    redirects = profiles.redirects(connection, [one for one in ids if one not in gone])
+    redirects = addressees(connection, [one for one in ids if one not in gone])
     survivors = sorted(set(redirects.values()))
     merged: dict[str, list[str]] = {}
     for survivor, source_id in select_by(

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 
 from hub.core.clock import Micros
 from hub.distributions.values import Sync
+from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import REMOVED, Json
 from hub.outbox.values import NewDelivery
 from hub.profiles.facts import address_subject
-from hub.profiles.reading import holders, redirects, views
+from hub.profiles.reading import holders, views
 from hub.profiles.rules.stamps import AUDIENCE, bounded
 from hub.profiles.rules.views import channel_trait
 from hub.profiles.values import AppliedChange, MergeResult
@@ -48,7 +49,7 @@ def changed_states(
         _note(found.memberships, _memberships(news, set(result.memberships)))
     if Operation.CONSENT in operations:
         _note(found.consents, _consents(state, news, result))
-    joined = _joined(state, news, result)
+    joined = joined_at(news, result)
     readdressed = _readdressed(news, result) if Operation.CONSENT in operations else {}
     if not joined and not readdressed:
         return found
@@ -132,20 +133,12 @@ def _consents(state: Connection, news: Sequence[AppliedChange], result: MergeRes
             yield (source_id, topic), at
 
 
-def _joined(state: Connection, news: Sequence[AppliedChange], result: MergeResult) -> dict[str, Micros]:
-    """Survivors whom a link of these messages gave somebody else's states."""
+def joined_at(news: Sequence[AppliedChange], result: MergeResult) -> dict[str, Micros]:
+    """Whoever is another person to read since these messages, with the latest time of those that can have joined."""
     if not result.joined:
         return {}
-    ends: dict[str, Micros] = {}
-    for applied in news:
-        for link in applied.change.links:
-            for end in (link.loser, link.survivor):
-                ends[end] = max(applied.change.at, ends.get(end, applied.change.at))
-    found: dict[str, Micros] = {}
-    for end, root in redirects(state, ends).items():
-        if root in result.joined:
-            found[root] = max(ends[end], found.get(root, ends[end]))
-    return found
+    times = [one.change.at for one in news if one.change.links or is_anonymous(str(one.change.source_id))]
+    return dict.fromkeys(result.joined, max(times)) if times else {}
 
 
 def _readdressed(news: Sequence[AppliedChange], result: MergeResult) -> dict[str, tuple[Micros, set[str]]]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hub.mapping.model import Change, Consent, Event, Identity, Link, Order, Verdict
-from hub.profiles import store
+from hub.profiles import reading, store
 from hub.profiles.rules.stamps import message_key
 from hub.profiles.values import AppliedChange, MergeResult
 from hub.sdk.json import canonical
@@ -64,12 +64,13 @@ def merge(state: Connection, *changes: AppliedChange) -> MergeResult:
 
 
 def everyone(state: Connection) -> list[dict[str, Any]]:
-    """Every profile as the public sees it, in source_id order."""
+    """Every profile as the public sees it, in source_id order; those that are anonymous come last."""
     shown = []
-    after: str | None = None
-    while page := store.audience(state, after, 3):
-        shown += [store.show(state, source_id) for source_id in page]
-        after = page[-1]
+    for page_of in (store.audience, reading.anonymous):
+        after: str | None = None
+        while page := page_of(state, after, 3):
+            shown += [store.show(state, source_id) for source_id in page]
+            after = page[-1]
     return [profile for profile in shown if profile is not None]
 
 
