@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.mparticle.messages import Encode, decode, dedup_key, hint, memberships
+from connectors.mparticle.messages import Encode, decode, dedup_key, hint, memberships, text
 from hub.sdk.errors import PayloadInvalid
 from hub.sdk.values import Json, RawMessage, Received, Reply
 
@@ -23,7 +23,7 @@ SECRETS: Final = ("account",)
 
 
 def is_firehose(value: Json) -> bool:
-    return isinstance(value, dict) and value.get("type") in TYPES
+    return isinstance(value, dict) and text(value.get("type")) in TYPES
 
 
 def is_registration(body: bytes) -> bool:
@@ -38,7 +38,7 @@ def receive(value: Json, encode: Encode) -> Received:
     """The messages of a request, and the answer mParticle waits for."""
     if not is_firehose(value):
         raise PayloadInvalid("The body is no Firehose request; nothing of it was kept.")
-    kind = value["type"]
+    kind = value["type"].strip()
     reply = Reply(200, _answer(value, kind))
     if kind == MEMBERSHIP:
         return Received(memberships(value, encode), reply)

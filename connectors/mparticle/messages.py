@@ -88,9 +88,9 @@ def hint(value: Json) -> str | None:
         return None
     identities = value.get("user_identities")
     if isinstance(identities, list):
-        pairs = {one.get("identity_type") or one.get("type"): one for one in identities if isinstance(one, dict)}
+        pairs = {text(one.get("identity_type") or one.get("type")): one for one in identities if isinstance(one, dict)}
         identities = {name: one.get("identity") or one.get("value") for name, one in pairs.items()}
-    known = identities if isinstance(identities, dict) else {}
+    known: Mapping[Any, Any] = identities if isinstance(identities, dict) else {}
     for name in HINTS:
         if found := text(known.get(name)):
             return found

@@ -6,11 +6,12 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from connectors.mparticle.messages import decode
+from connectors.mparticle.messages import decode, text
 from hub.sdk.errors import PayloadInvalid
 from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
 
 API_VERSION: Final = "3.0"
+EXTENSION: Final = "opendsr.mparticle.com"
 DUE: Final = timedelta(days=30)
 """What is promised; the hub erases within minutes, and passes on what its destinations support."""
 IDENTITIES: Final = (
@@ -37,8 +38,25 @@ def receive(request: InboundRequest, path: str, domain: str) -> Received:
         )
     if not isinstance(request_id, str) or not request_id:
         raise PayloadInvalid("The request has no subject_request_id.")
+    if not _names_somebody(value):
+        raise PayloadInvalid(
+            'The request names nobody; subject_identities is an object such as {"email": {"value": ..., "encoding": "raw"}}, '
+            "and a hashed value finds no one here."
+        )
     message = RawMessage(encode({**value, "type": "opendsr_request"}), f"opendsr.{request_id}")
     return Received([message], Reply(201, _receipt(request, value, domain)))
+
+
+def _names_somebody(value: dict[str, Any]) -> bool:
+    """Whether there is a raw identity, at the top or in mParticle's extension. Earlier versions of OpenDSR have a list of
+    identities: such a request must be refused, since a receipt for it would promise what nobody does."""
+    extensions = value.get("extensions")
+    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
+    inner = extension.get("subject_identities") if isinstance(extension, dict) else None
+    found = [
+        one for part in (value.get("subject_identities"), inner) if isinstance(part, dict) for one in part.values()
+    ]
+    return any(isinstance(one, dict) and one.get("encoding") == "raw" and text(one.get("value")) for one in found)
 
 
 def _discovery(domain: str) -> Json:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +12,7 @@ import pytest
 import requests
 from segment.analytics.client import Client
 
+from tests.e2e.lossy import LosesAnswers
 from tests.harness import RunningHub, eventually
 
 
@@ -23,40 +22,11 @@ def source(hub: RunningHub) -> dict[str, Any]:
     return added
 
 
-class LosesAnswers:
-    """A proxy that passes every request on and loses the first answers: what makes clients send twice."""
-
-    def __init__(self, target: str, losses: int) -> None:
-        self.losses = losses
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                answer = requests.post(target + self.path, data=body, headers=headers, timeout=10)
-                status = answer.status_code
-                if proxy.losses > 0:
-                    proxy.losses -= 1
-                    status = 503
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def flaky(hub: RunningHub) -> Iterator[LosesAnswers]:
     proxy = LosesAnswers(hub.url, losses=2)
     yield proxy
-    proxy.server.shutdown()
-    proxy.server.server_close()
+    proxy.close()
 
 
 def say_everything(client: Client, person: str) -> None:

@@ -133,3 +133,62 @@ def test_other_requests_are_refused_with_what_to_do(kind: str | None) -> None:
     body = dumps({"subject_request_id": "r", "subject_request_type": kind})
     with pytest.raises(PayloadInvalid, match="type erasure"):
         source().receive(request(body, "/opendsr/requests"))
+
+
+RAW = {"email": {"value": "ada@example.com", "encoding": "raw"}}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"subject_identities": {}},
+        {
+            "subject_identities": [
+                {"identity_type": "email", "identity_value": "ada@example.com", "identity_format": "raw"}
+            ]
+        },
+        {"subject_identities": {"email": {"value": "ab" * 32, "encoding": "sha256"}}},
+        {"subject_identities": {"email": "ada@example.com"}},
+        {"subject_identities": {"email": {"value": " ", "encoding": "raw"}}},
+        {"extensions": [], "subject_identities": None},
+    ],
+)
+def test_a_request_that_names_nobody_gets_no_receipt(named: dict[str, Any]) -> None:
+    body = dumps({"subject_request_id": "r", "subject_request_type": "erasure", **named})
+    with pytest.raises(PayloadInvalid, match="names nobody"):
+        source().receive(request(body, "/opendsr/requests"))
+
+
+@pytest.mark.parametrize(
+    "named", [{"subject_identities": RAW}, {"extensions": {"opendsr.mparticle.com": {"subject_identities": RAW}}}]
+)
+def test_a_person_may_be_named_at_the_top_or_in_the_vendors_extension(named: dict[str, Any]) -> None:
+    body = dumps({"subject_request_id": "r", "subject_request_type": "erasure", **named})
+    assert source().receive(request(body, "/opendsr/requests")).reply.status == 201
+
+
+# ── shapes that no page shows ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("odd", [[], {}, None, 7, ["event_processing_request"]])
+def test_a_type_or_a_kind_of_identity_that_is_no_text_breaks_nothing(odd: Any) -> None:
+    identities = [{"identity_type": odd, "identity": "x"}, {"type": odd, "value": "y"}, odd]
+    (message,) = source().receive(request(dumps({"type": odd, "user_identities": identities, "mpid": 7}))).messages
+    assert message.profile_hint == "7"
+
+
+@pytest.mark.parametrize("secret", ["example-secret", "old-secret"])
+def test_both_secrets_of_a_rotation_are_good_at_every_door(secret: str) -> None:
+    from connectors.mparticle.connector import MParticle
+    from hub.sdk.declared import build
+
+    secrets = {
+        "authorization": "Bearer example-secret", "previous_authorization": "Bearer old-secret",
+        "url_secret": "example-secret", "previous_url_secret": "old-secret",
+        "api_secret": "example-secret", "previous_api_secret": "old-secret",
+    }  # fmt: skip
+    rotating = build(MParticle, {"api_key": "example-key"}, secrets)
+    by_header = request(BATCH, query={"secret": secret}, headers={"authorization": f"Bearer {secret}"})
+    by_basic = request(BATCH, "/v2/events", headers={"authorization": basic(f"example-key:{secret}")})
+    assert [rotating.receive(one).reply.status for one in (by_header, by_basic)] == [202, 202]

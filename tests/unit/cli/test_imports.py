@@ -1,0 +1,96 @@
+"""`hub import` and `hub export` as an operator types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Shell
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    path = tmp_path / "people.csv"
+    path.write_text("source_id,E-mail,Points\nu1,ada@example.com,7\nu2,bad,9\n")
+    return path
+
+
+def test_an_import_prints_its_counts_and_where_the_rejected_rows_are(shell: Shell, people: Path) -> None:
+    shown = shell.json("import", "customers", str(people))
+
+    assert (shown["state"], shown["rows"], shown["accepted"], shown["rejected"]) == ("done", 2, 1, 1)
+    assert shown["errors_file"] == str(people.with_name("people.errors.csv"))
+    assert "bad" in people.with_name("people.errors.csv").read_text("utf-8-sig")
+    assert shell.json("ledger", "check")["accepted"] == 1
+    (run,) = shell.lines("log", "--kind", "import")
+    assert run["counts"]["rejected"] == 1
+
+
+def test_the_end_is_told_to_a_person_too_without_a_bar_where_there_is_no_terminal(shell: Shell, people: Path) -> None:
+    result = shell.run("import", "customers", str(people), "--errors", str(people.with_name("bad.csv")))
+
+    assert "\naccepted     1\n" in result.stdout
+    assert "1 of 2 rows were rejected: correct them in" in result.stderr
+    assert people.with_name("bad.csv").exists()
+
+
+def test_a_dry_run_tells_columns_and_rows_and_writes_nothing(shell: Shell, people: Path) -> None:
+    told = shell.text("import", "customers", str(people), "--dry-run", "--map", "Points=metadata.points:number")
+
+    assert "E-mail → email" in told
+    assert "Points → metadata.points:number" in told
+    assert "row 1 (line 2): source_id=u1" in told
+    assert "metadata.points=7" in told
+    assert "row 2 (line 3): rejected: E-mail: " in told
+    assert not people.with_name("people.errors.csv").exists()
+    assert shell.json("sources", "list") == []
+    assert shell.json("import", "customers", str(people), "--dry-run", "--first", "1")["rejected"] == 1
+
+
+def test_codes_go_to_a_campaign(shell: Shell, tmp_path: Path) -> None:
+    shell.json("campaigns", "add", "--name", "spring", "--imported")
+    path = tmp_path / "codes.csv"
+    path.write_text("code\nA-1\nA-2\n")
+
+    assert shell.json("import", "codes", str(path), "--campaign", "spring")["accepted"] == 2
+    assert shell.json("campaigns", "show", "spring")["free"] == 2
+
+
+def test_delimiters_have_names(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "tabs.csv"
+    path.write_text("source_id\tname\nu1\tAda, Quill\n")
+
+    assert shell.json("import", "customers", str(path), "--delimiter", "tab")["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["products", "FILE"], "Products have no place of their own"),
+        (["codes", "FILE"], "--campaign NAME"),
+        (["customers", "FILE", "--campaign", "spring"], "--campaign NAME"),
+        (["customers", "FILE", "--source", "crm"], "There is no source 'crm'"),
+        (["customers", "FILE", "--map", "Pints=email"], "no column 'Pints' in the file; did you mean 'Points'?"),
+        (["customers", "FILE", "--map", "email"], "maps no column"),
+        (["customers", "FILE", "--encoding", "klingon"], "There is no encoding 'klingon'"),
+        (["customers", "FILE", "--at", "soon"], "--at 'soon' is no time"),
+        (["orders", "FILE"], "No column holds the id of orders"),
+    ],
+)
+def test_what_cannot_be_imported_is_told_in_one_sentence(
+    shell: Shell, people: Path, arguments: list[str], told: str
+) -> None:
+    assert told in shell.error("import", *[str(people) if word == "FILE" else word for word in arguments])
+
+
+def test_profiles_are_exported_to_a_file(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "profiles.csv"
+
+    assert shell.json("export", "profiles", str(path)) == {"profiles": 0, "file": str(path)}
+    assert path.read_text("utf-8-sig").startswith("source_id,name,")
+
+
+def test_import_and_export_explain_themselves(shell: Shell) -> None:
+    assert "Default: beside FILE" in shell.text("import", "--help")
+    assert "leading apostrophe" in shell.text("export", "profiles", "--help")
