@@ -16,18 +16,27 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+Setting = str | int | float | bool | None | list[Any] | dict[str, Any]
+Patch = Annotated[str, Field(max_length=262_144)]
+
+
 class ConnectionBody(Body):
-    """A source or a destination to add. `settings` holds texts; numbers and booleans are taken as their text."""
+    """A source or a destination to add. `settings` holds texts; numbers and booleans are taken as their text. It follows
+    its connector's own mapping, unless `mapping` names another; `mapping_patch` is YAML over it."""
 
     connector: Name
     name: Name
-    settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    mapping: Word = ""
+    mapping_patch: Patch = ""
 
 
 class SettingsBody(Body):
-    """Settings to change; an empty text takes one away."""
+    """What to change: settings, of which an empty text takes one away, the mapping, or the patch over it."""
 
-    settings: dict[str, str | int | float | bool | None] = Field(min_length=1)
+    settings: Annotated[dict[str, Setting] | None, Field(min_length=1)] = None
+    mapping: Word | None = None
+    mapping_patch: Patch | None = None
 
 
 class PauseBody(Body):

@@ -10,12 +10,13 @@ from sqlalchemy import Connection as Database
 
 from hub.api.bodies import ConnectionBody, PauseBody, SettingsBody
 from hub.api.body import expect_query, read_body
-from hub.api.errors import not_found
+from hub.api.errors import ApiError, not_found
 from hub.api.services import services
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry import store
 from hub.registry.values import Connection
+from hub.runtime.choosing import Choice, change_mapping
 from hub.runtime.connections import (
     add_destination,
     add_source,
@@ -27,6 +28,7 @@ from hub.runtime.connections import (
     reveal_once,
 )
 from hub.runtime.preparing import finding_json, prepare
+from hub.sdk.json import dumps
 
 connections = Blueprint("connections", __name__, url_prefix="/hub/v1")
 ROLES = {"sources": "source", "destinations": "destination"}
@@ -44,11 +46,12 @@ def list_(kind: str) -> Response:
 
 @connections.post("/<any(sources, destinations):kind>")
 def add(kind: str) -> tuple[Response, int]:
-    """{connector, name, settings}: a source answers with its webhook URL and secrets, shown only now."""
+    """{connector, name, settings, mapping, mapping_patch}: a source answers with its webhook URL and secrets, shown only
+    now."""
     body, hub = read_body(ConnectionBody), services().hub
-    make = add_source if kind == "sources" else add_destination
+    make, choice = add_source if kind == "sources" else add_destination, Choice(body.mapping, body.mapping_patch)
     with write(hub.engine) as database:
-        added = make(hub, database, clock.now(), body.connector, body.name, _texts(body.settings), g.actor)
+        added = make(hub, database, clock.now(), body.connector, body.name, _texts(body.settings), g.actor, choice)
     shown = reveal_once(hub, added) if kind == "sources" else describe(hub, added)
     return jsonify(shown), 201
 
@@ -64,11 +67,16 @@ def show(kind: str, which: str) -> Response:
 
 @connections.patch("/<any(sources, destinations):kind>/<which>")
 def change(kind: str, which: str) -> Response:
-    """{settings}: change some; an empty text takes one away. The answer shows no secret."""
-    body, hub = read_body(SettingsBody), services().hub
+    """{settings, mapping, mapping_patch}: change some; an empty text takes one away. The answer shows no secret."""
+    body, hub, now = read_body(SettingsBody), services().hub, clock.now()
+    if body.settings is None and body.mapping is None and body.mapping_patch is None:
+        raise ApiError(400, "missing_field", "'settings' is missing.", {"field": "settings"})
     with write(hub.engine) as database:
-        found = _existing(database, kind, which)
-        changed = change_settings(hub, database, clock.now(), found, _texts(body.settings), g.actor)
+        changed = _existing(database, kind, which)
+        if body.settings is not None:
+            changed = change_settings(hub, database, now, changed, _texts(body.settings), g.actor)
+        if body.mapping is not None or body.mapping_patch is not None:
+            changed = change_mapping(hub, database, now, changed, g.actor, name=body.mapping, patch=body.mapping_patch)
     return jsonify(describe(hub, changed))
 
 
@@ -117,9 +125,12 @@ def _existing(database: Database, kind: str, which: str) -> Connection:
 
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as they are stored: numbers and booleans as their text; null is as if it were not there."""
+    """Settings as an operator types them: numbers and booleans as their text, lists and objects as JSON; null is as if it
+    were not there."""
     return {name: _text(value) for name, value in given.items() if value is not None}
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return dumps(value).decode()
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TextIO
 
 import click
 from sqlalchemy import Connection as Database
@@ -12,10 +12,12 @@ from hub.cli.support import (
     as_json,
     confirm_or_exit,
     json_or_text,
+    mapping_option,
     open_hub,
     parse_pairs,
+    patch_option,
     print_fields,
-    print_json,
+    print_findings,
     print_rows,
     settings_option,
     tell_prepared,
@@ -25,7 +27,6 @@ from hub.core.database import read, write
 from hub.registry.values import Connection
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.values import Finding
 
 NAME = click.argument("name")
 SYNCED = click.argument("operation", type=click.Choice(["profiles", "events", "audience", "consent"]))
@@ -45,14 +46,19 @@ def destinations() -> None:
 @click.argument("connector")
 @click.option("--name", required=True, help="Your name for it.")
 @settings_option
+@mapping_option
+@patch_option
 @as_json
-def add_source(connector: str, name: str, pairs: tuple[str, ...], json_: bool) -> None:
+def add_source(
+    connector: str, name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool
+) -> None:
     """Add a source; prints its webhook URL and its secrets, which are shown only now."""
     from hub.runtime import connections
+    from hub.runtime.choosing import Choice
 
-    hub = open_hub()
+    hub, choice = open_hub(), Choice(mapping or "", patch.read() if patch else "")
     with write(hub.engine) as database:
-        added = connections.add_source(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR)
+        added = connections.add_source(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR, choice)
     print_fields(connections.reveal_once(hub, added), json_=json_)
 
 
@@ -60,14 +66,21 @@ def add_source(connector: str, name: str, pairs: tuple[str, ...], json_: bool) -
 @click.argument("connector")
 @click.option("--name", required=True, help="Your name for it.")
 @settings_option
+@mapping_option
+@patch_option
 @as_json
-def add_destination(connector: str, name: str, pairs: tuple[str, ...], json_: bool) -> None:
+def add_destination(
+    connector: str, name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool
+) -> None:
     """Add a destination. `--set hosts.<name>=URL` sends to a sandbox instead of the vendor."""
     from hub.runtime import connections
+    from hub.runtime.choosing import Choice
 
-    hub = open_hub()
+    hub, choice = open_hub(), Choice(mapping or "", patch.read() if patch else "")
     with write(hub.engine) as database:
-        added = connections.add_destination(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR)
+        added = connections.add_destination(
+            hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR, choice
+        )
     print_fields(connections.describe(hub, added), json_=json_)
     tell_prepared(hub, added)
 
@@ -107,17 +120,26 @@ def _shared(group: click.Group, role: str) -> None:
     @group.command("set")
     @NAME
     @settings_option
+    @mapping_option
+    @patch_option
     @as_json
-    def set_(name: str, pairs: tuple[str, ...], json_: bool) -> None:
+    def set_(name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool) -> None:
         """Change settings; `KEY=` takes one away. A rotated secret's predecessor is kept where the connector allows."""
+        from hub.runtime.choosing import change_mapping
         from hub.runtime.connections import change_settings, describe
 
-        if not pairs:
-            raise ConfigurationError("Say what to change: --set KEY=VALUE, or --set KEY= to take a setting away.")
-        hub = open_hub()
+        if not pairs and mapping is None and patch is None:
+            raise ConfigurationError(
+                "Say what to change: --set KEY=VALUE, --set KEY= to take a setting away, --mapping or --patch."
+            )
+        hub, now = open_hub(), clock.now()
+        over = None if patch is None else patch.read()
         with write(hub.engine) as database:
-            found = _existing(hub, database, role, name)
-            changed = change_settings(hub, database, clock.now(), found, parse_pairs(pairs), ACTOR)
+            changed = _existing(hub, database, role, name)
+            if pairs:
+                changed = change_settings(hub, database, now, changed, parse_pairs(pairs), ACTOR)
+            if mapping is not None or over is not None:
+                changed = change_mapping(hub, database, now, changed, ACTOR, name=mapping, patch=over)
         print_fields(describe(hub, changed), json_=json_)
         if role == "destination":
             tell_prepared(hub, changed)
@@ -181,7 +203,7 @@ def check(name: str, json_: bool) -> None:
     found = hub.connectors.get(connection.connector)
     if found is None or found.destination_class is None:
         raise ConfigurationError(f"The connector {connection.connector!r} cannot be used here; see `hub doctor`.")
-    _print_findings(check_destination(found.destination_class, connection, hub.settings), json_=json_)
+    print_findings(check_destination(found.destination_class, connection, hub.settings), json_=json_)
 
 
 @destinations.command()
@@ -194,7 +216,7 @@ def prepare(name: str, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
-    _print_findings(preparing.prepare(hub, connection, ACTOR), json_=json_)
+    print_findings(preparing.prepare(hub, connection, ACTOR), json_=json_)
 
 
 @destinations.command()
@@ -254,17 +276,6 @@ def unsync(name: str, operation: str) -> None:
     if not is_gone:
         raise ConfigurationError(f"{connection.name!r} has no sync of {operation}.")
     click.echo(f"{connection.name}: {operation} is no longer synced.")
-
-
-def _print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
-    """Findings, one a line; exit code 1 if there is an error among them."""
-    if json_:
-        print_json([{"level": finding.level, "text": finding.text} for finding in findings])
-    else:
-        for finding in findings:
-            click.echo(f"{finding.level}: {finding.text}")
-    if any(finding.level == "error" for finding in findings):
-        raise SystemExit(1)
 
 
 def _existing(hub: Installation, database: Database, role: str, name: str) -> Connection:

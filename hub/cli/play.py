@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--once", is_flag=True, help="Verify every step, then stop: exit code 0 or 1.")
-def demo(once: bool) -> None:
+@click.option("--industry", metavar="NAME", help="Play a day of ecommerce, food, services or travel instead.")
+def demo(once: bool, industry: str | None) -> None:
     """Play the whole way once: webhooks in, profiles, a scheduled distribution, codes at two vendors, the sync log."""
-    from hub.cli.demo import play
+    from functools import partial
 
-    raise SystemExit(play(is_once=once))
+    from hub.cli.demo import play
+    from hub.cli.demo_industry import IndustryDemo
+    from hub.runtime.industries import industry as named
+
+    raise SystemExit(play(is_once=once, kind=partial(IndustryDemo, named(industry)) if industry else None))
 
 
 @click.command()

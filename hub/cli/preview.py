@@ -41,10 +41,14 @@ def preview(
     """Show what a message (JSON, a list of them, or one a line) would send: one request a line, secrets masked.
 
     Nothing is sent, and neither a database nor a connection is needed: the destination is new, its settings are the
-    examples but for those given with --set. With --operation messages each person gets an example code. What would not
-    be sent is told on standard error.
+    examples but for those given with --set. Metadata schemas apply where this installation has some. With --operation
+    messages each person gets an example code. What would not be sent is told on standard error.
     """
+    from sqlalchemy.exc import OperationalError
+
+    from hub.profiles.rules.schemas import NO_SCHEMAS
     from hub.runtime.previewing import Wish, preview
+    from hub.runtime.schemas import installed
 
     wish = Wish(
         source,
@@ -53,7 +57,13 @@ def preview(
         {name: json_or_text(value) for name, value in parse_pairs(pairs).items()},
         {name: json_or_text(value) for name, value in parse_pairs(options).items()},
     )
-    found = preview(Installation(Settings()), wish, messages(file))
+    hub = Installation(Settings())
+    try:
+        schemas = installed(hub)
+    except OperationalError:
+        click.echo("The database cannot be reached, so no metadata schema was applied.", err=True)
+        schemas = NO_SCHEMAS
+    found = preview(hub, wish, messages(file), schemas)
     for request in found.requests:
         print_json(request)
     for note in dict.fromkeys(found.notes):

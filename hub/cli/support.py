@@ -13,11 +13,18 @@ from hub.registry.values import Connection
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
+from hub.sdk.values import Finding
 
 ACTOR = "cli"
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
+mapping_option = click.option("--mapping", metavar="NAME", help="Follow this mapping instead of the connector's own.")
+patch_option = click.option(
+    "--patch",
+    type=click.File(encoding="utf-8"),
+    help="YAML over the mapping, for this connection alone; an empty file takes it away.",
+)
 
 
 def open_hub() -> Installation:
@@ -81,6 +88,17 @@ def print_fields(fields: Mapping[str, Any], *, json_: bool) -> None:
     width = max(map(len, fields), default=0)
     for key, value in fields.items():
         click.echo(f"{key.replace('_', ' '):<{width}}  {_cell(value)}")
+
+
+def print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
+    """Findings, one a line; exit code 1 if there is an error among them."""
+    if json_:
+        print_json([{"level": finding.level, "text": finding.text} for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level}: {finding.text}")
+    if any(finding.level == "error" for finding in findings):
+        raise SystemExit(1)
 
 
 def _cell(value: Any) -> str:

@@ -7,11 +7,11 @@ from sqlmodel import Field, SQLModel
 
 
 class SyncRunRow(SQLModel, table=True):
-    """One batch applied, one distribution occasion, or one request delivered."""
+    """One batch applied, one distribution occasion, one request delivered, or one file imported."""
 
     __tablename__ = "sync_run"
     __table_args__ = (
-        CheckConstraint("kind IN ('apply', 'occasion', 'request')"),
+        CheckConstraint("kind IN ('apply', 'occasion', 'request', 'import')"),
         CheckConstraint("result IN ('ok', 'partial', 'failed')"),
         Index("sync_run_by_connection", "connection_id", "id"),
         Index("sync_run_by_distribution", "distribution_id", "id"),

@@ -7,6 +7,7 @@ checks everything again that may forbid sending: state, profile in flight, pause
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -22,6 +23,9 @@ from hub.sdk.json import loads
 from hub.sdk.values import Operation
 
 ACTIVE = "active"
+# Only what was found is put in the order of its ids: of a whole occasion, all due at once, that would cost the database
+# a sort.
+_DUE_FIRST = attrgetter("due_at", "id")
 ERASED_DETAIL = "The person was erased."
 _COLUMNS = ", ".join([f"d.{name}" for name in Row._fields])
 
@@ -37,11 +41,10 @@ _FREE = f"""NOT EXISTS (SELECT 1 FROM delivery o
          OR (o.state = 'pending' AND (o.operation = d.operation OR d.operation = 'erase')))
     LIMIT 1 OFFSET 0)"""
 
-# Only those that were found are put in the order of their ids: of a whole occasion, all due at once, that would cost a sort.
-_DUE = f"""SELECT {_COLUMNS} FROM (SELECT d.* FROM delivery d
+_DUE = f"""SELECT {_COLUMNS} FROM delivery d
     WHERE d.connection_id = ? AND d.state = 'waiting' AND d.rank = ? AND d.due_at <= ? AND NOT d.route AMONG ?
     AND {_FREE}
-    ORDER BY d.due_at LIMIT ?) AS d ORDER BY d.due_at, d.id"""
+    ORDER BY d.due_at LIMIT ?"""
 
 _STILL_FREE = f"""SELECT d.id, d.source_id, d.operation, d.consent FROM delivery d WHERE d.id AMONG ? AND d.state = 'waiting' AND {_FREE}
     ORDER BY d.id {{locked}} SKIP LOCKED"""
@@ -60,8 +63,8 @@ _KNOWN = "SELECT source_id, fields FROM pushed WHERE connection_id = ? AND sourc
 _REMEMBERED = "SELECT source_id, ids FROM remembered WHERE connection_id = ? AND source_id AMONG ?"
 _OPEN = f"""SELECT source_id, operation, id FROM delivery
     WHERE connection_id = ? AND source_id AMONG ? AND {IS_OPEN}"""
-_JOBS = """SELECT connection_id, token, min(route) FROM delivery
-    WHERE state = 'pending' AND connection_id AMONG ? AND due_at <= ?
+_JOBS = """SELECT connection_id, token, min(route), min(due_at) FROM delivery
+    WHERE state = 'pending' AND connection_id AMONG ?
     GROUP BY connection_id, token ORDER BY min(due_at) LIMIT ?"""
 _JOB = """SELECT id, operation, attempts, waited_us, repeat, repeat_until, give_up_at, find_by, source_id, pushing
     FROM delivery WHERE connection_id = ? AND token = ? AND state = 'pending' ORDER BY id"""
@@ -113,6 +116,7 @@ class PollJob(NamedTuple):
     connection_id: str
     token: str
     route: str
+    due_at: Micros
 
 
 class PendingRow(NamedTuple):
@@ -133,7 +137,7 @@ def due(
     for rank in (0, 1):
         if len(rows) < limit:
             found = ask(connection, _DUE, connection_id, rank, now, closed, limit - len(rows))
-            rows.extend(map(Row._make, found))
+            rows.extend(sorted(map(Row._make, found), key=_DUE_FIRST))
     return rows
 
 
@@ -245,9 +249,9 @@ def _postpone(connection: Connection, plan: Plan, started: set[str]) -> None:
         run(connection, _DEFER, due_at, route, sorted(ids))
 
 
-def due_jobs(connection: Connection, connection_ids: Sequence[str], now: Micros, limit: int) -> list[PollJob]:
-    """Vendor jobs that should be asked after."""
-    return [PollJob(row[0], row[1], row[2]) for row in ask(connection, _JOBS, sorted(connection_ids), now, limit)]
+def next_jobs(connection: Connection, connection_ids: Sequence[str], limit: int) -> list[PollJob]:
+    """Vendor jobs in the order in which they are to be asked after."""
+    return [PollJob._make(row) for row in ask(connection, _JOBS, sorted(connection_ids), limit)]
 
 
 def pending(connection: Connection, connection_id: str, token: str) -> list[PendingRow]:

@@ -7,6 +7,7 @@ Names beginning with `@` are no fields: the addresses last accepted, and the opt
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Any, NamedTuple
 
@@ -117,6 +118,10 @@ def _container(
 
 
 def _hash(value: Json) -> str:
+    return _hash_of_text(value) if type(value) is str else _hash_of(value)
+
+
+def _hash_of(value: Json) -> str:
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -124,3 +129,7 @@ def _hash(value: Json) -> str:
     hasher = _HASHER.copy()
     hasher.update(text)
     return hasher.hexdigest()
+
+
+# Countries, tiers and languages come again and again. Only text is kept: 1, 1.0 and True are the same key.
+_hash_of_text = lru_cache(maxsize=4096)(_hash_of)

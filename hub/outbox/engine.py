@@ -180,12 +180,18 @@ class Engine:
         self.within(store)
         for word, ending in zip(heard, endings, strict=True):
             _count(word, ending)
+            self._expect(ending, now)
             if isinstance(word, Reported):
                 word.stored.set()
             else:
                 self._over(word)
         self._pauses.stored(pauses)
         return True
+
+    def _expect(self, ending: Ending, now: Micros) -> None:
+        moments = {move.next.due_at for move in ending.moves if move.next.state == "pending"}
+        for due_at in moments.union(ending.postponed.values()):
+            self._polling.expect(due_at, now, self._monotonic())
 
     def _ending(self, word: Word, now: Micros) -> Ending:
         if isinstance(word, Reported):

@@ -187,7 +187,7 @@ class Worker:
             raise Stopping
         try:
             if job.kind != "check":
-                lane.look(self._monotonic(), is_trial=job.is_trial)
+                lane.look(self._monotonic(), self._now(), is_trial=job.is_trial)
             if len(job.exchanges) < EXCHANGES_KEPT:
                 job.exchanges.append(exchange)
             job.calls += 1

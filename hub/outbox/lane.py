@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hub.core import clock
+from hub.core.clock import Micros
 from hub.core.logging import logger
 from hub.core.secrets import Vault
 from hub.outbox.answers import Answers
@@ -71,14 +72,14 @@ class Lane:
     was_resumed: bool = False  # by a passing check, and no call has succeeded since
     probe: Probe = field(default_factory=Probe)
 
-    def look(self, at: float, *, is_trial: bool) -> None:
-        """The last look before a call. Raises Stopping if it must not be made now."""
+    def look(self, at: float, now: Micros, *, is_trial: bool) -> None:
+        """The last look before a call, at that moment of both clocks. Raises Stopping if it must not be made now."""
         if self.stopped_version == self.connection.version:
             raise Stopping("The connection is paused; the delivery waits.")
         circuit = self.circuit
         if not is_trial and circuit.allows(at) is not None:
             wait = timedelta(seconds=max(1.0, circuit.opens_at - at))
-            until = clock.to_datetime(clock.now()) + wait
+            until = clock.to_datetime(now) + wait
             raise Stopping("The vendor has failed too often in a row; the delivery waits.", until=until)
 
     @property

@@ -1,13 +1,17 @@
-"""Asking after vendor jobs, as scheduled work: one poll at a time per job, for everything that waits for it."""
+"""Asking after vendor jobs, as scheduled work: one poll at a time per job, for everything that waits for it.
+
+A look reads all that is pending, so there is one when a job is due and not before: the look tells when the next one is,
+and so does every outcome that makes a delivery wait for a job.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection as Database
 
-from hub.core.clock import Micros
+from hub.core.clock import SECOND, Micros
 from hub.core.ids import new_id
 from hub.outbox import claim
 from hub.outbox.claim import PendingRow, PollJob
@@ -18,8 +22,16 @@ from hub.sdk.json import loads
 from hub.sdk.values import Route, Waiting
 
 EVERY_S = 0.1
+RARELY_S = 2.0  # even if nothing is known to be due: a connection may have been resumed, or the clock set
 AT_ONCE = 20
 _NO_ROUTE = Route(source="")
+
+
+class _Look(NamedTuple):
+    """Jobs that are due, with what waits for them, and when the next one will be."""
+
+    due: list[tuple[PollJob, list[PendingRow]]]
+    next_at: Micros | None
 
 
 class Polling:
@@ -34,17 +46,24 @@ class Polling:
         """Start the polls that are due; whether there were any."""
         if at < self._look_at:
             return False
-        self._look_at = at + EVERY_S
         able = {lane.connection.id: lane for lane in lanes if lane.is_open and lane.circuit.allows(at) != 0}
         if not able:
+            self._look_at = at + EVERY_S
             return False
-        due: list[tuple[PollJob, list[PendingRow]]] = self._reading(lambda database: _due(database, able, now))
-        for found, rows in due:
+        look: _Look = self._reading(lambda database: _look(database, able, now))
+        self._look_at = at + (EVERY_S if look.due else RARELY_S)
+        if look.next_at is not None:
+            self.expect(look.next_at, now, at)
+        for found, rows in look.due:
             lane = able[found.connection_id]
             allowed = lane.circuit.allows(at)  # asked each time: a trial that was just started is the only one
             if allowed != 0:
                 self._start(lane, found, rows, now, is_trial=allowed is not None)
-        return bool(due)
+        return bool(look.due)
+
+    def expect(self, due_at: Micros, now: Micros, at: float) -> None:
+        """A job will be due then."""
+        self._look_at = min(self._look_at, at + max(EVERY_S, (due_at - now) / SECOND))
 
     def over(self, job: Job, error: DeliveryError | ConfigurationError | None) -> None:
         """Remember how often a job could not be asked after, so that it is asked less often."""
@@ -89,11 +108,9 @@ def _by_id(rows: Sequence[PendingRow]) -> list[tuple[str, PendingRow]]:
     return [(row.held.id, row) for row in rows]
 
 
-def _due(database: Database, able: dict[str, Lane], now: Micros) -> list[tuple[PollJob, list[PendingRow]]]:
-    found = []
-    for job in claim.due_jobs(database, sorted(able), now, AT_ONCE):
-        if job.token not in able[job.connection_id].tokens:
-            rows = claim.pending(database, job.connection_id, job.token)
-            if rows:
-                found.append((job, rows))
-    return found
+def _look(database: Database, able: dict[str, Lane], now: Micros) -> _Look:
+    asked = {(one, token) for one, lane in able.items() for token in lane.tokens}
+    found = claim.next_jobs(database, sorted(able), AT_ONCE + len(asked))
+    jobs = [job for job in found if (job.connection_id, job.token) not in asked]
+    due = [(job, claim.pending(database, job.connection_id, job.token)) for job in jobs if job.due_at <= now]
+    return _Look(due, next((job.due_at for job in jobs if job.due_at > now), None))

@@ -84,6 +84,7 @@ class Row(NamedTuple):
     is_forced: bool
     progress: str
     created_at: Micros
+    due_at: Micros = 0
 
 
 class Held(NamedTuple):

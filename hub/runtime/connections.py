@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
@@ -15,42 +15,56 @@ from hub.core.ids import new_token
 from hub.distributions import store as distributions
 from hub.distributions import syncs
 from hub.ledger.store import record_audit
-from hub.mapping.store import import_version
-from hub.mapping.versions import resolve
 from hub.outbox import operate
 from hub.outbox.tables import DELIVERY
 from hub.registry import store
 from hub.registry.discovery import build, secret_fields
 from hub.registry.values import Connection
+from hub.runtime.choosing import OWN, Choice, chosen_hash
 from hub.runtime.installation import Installation
 from hub.runtime.names import usable_name
 from hub.sdk.broker import is_broker_address
 from hub.sdk.contract import Destination, Source
 from hub.sdk.declared import redirected
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import dumps
+from hub.sdk.json import dumps, loads
 
 HOSTS = "hosts."
 PAUSED = "paused by an operator"
+STRUCTURES = frozenset({list, dict, tuple, set, frozenset, Mapping, Sequence})
 
 
 def add_source(
-    hub: Installation, database: Database, now: Micros, connector: str, name: str, given: Mapping[str, str], actor: str
+    hub: Installation,
+    database: Database,
+    now: Micros,
+    connector: str,
+    name: str,
+    given: Mapping[str, str],
+    actor: str,
+    mapping: Choice = OWN,
 ) -> Connection:
     """A new source. Secrets that its connector declares as generated are made here if none was given.
 
-    Raises ConfigurationError naming each setting that does not fit.
+    Raises ConfigurationError naming each setting that does not fit, or what is wrong with the mapping.
     """
     kind = _kind(hub, connector, "source")
     generated = {field: new_token() for field in _generated(kind.Settings) if field not in given}
-    return _add(hub, database, now, "source", connector, name, {**generated, **given}, actor)
+    return _add(hub, database, now, "source", connector, name, {**generated, **given}, actor, mapping)
 
 
 def add_destination(
-    hub: Installation, database: Database, now: Micros, connector: str, name: str, given: Mapping[str, str], actor: str
+    hub: Installation,
+    database: Database,
+    now: Micros,
+    connector: str,
+    name: str,
+    given: Mapping[str, str],
+    actor: str,
+    mapping: Choice = OWN,
 ) -> Connection:
     """A new destination. `hosts.<name>` redirects one of its hosts. Raises ConfigurationError as above."""
-    return _add(hub, database, now, "destination", connector, name, given, actor)
+    return _add(hub, database, now, "destination", connector, name, given, actor, mapping)
 
 
 def change_settings(
@@ -138,6 +152,7 @@ def describe(hub: Installation, connection: Connection) -> dict[str, Any]:
         "settings": dict(connection.settings),
         "secrets": sorted(connection.secrets),
         "mapping": connection.mapping,
+        "mapping_patch": connection.mapping_patch or None,
         "mapping_hash": connection.mapping_hash or None,
     }
     if connection.role == "source":
@@ -180,6 +195,7 @@ def _add(
     name: str,
     given: Mapping[str, str],
     actor: str,
+    mapping: Choice,
 ) -> Connection:
     kind = _kind(hub, connector, role)
     plain, hosts = _split_hosts(given)
@@ -195,7 +211,9 @@ def _add(
         settings=settings,
         secrets=secrets,
         hosts=hosts,
-        mapping_hash=_mapping_hash(hub, database, connector, now),
+        mapping=mapping.name,
+        mapping_patch=mapping.patch.strip(),
+        mapping_hash=chosen_hash(hub, database, now, role, connector, mapping),
     )
     record_audit(database, now, actor, f"{role}.added", name, {"connector": connector, "id": connection.id})
     return connection
@@ -232,19 +250,32 @@ def _is_origin(url: str) -> bool:
     return is_complete and "@" not in parts.netloc and not parts.query and not parts.fragment
 
 
-def _mapping_hash(hub: Installation, database: Database, name: str, now: Micros) -> str:
-    """The version a new connection begins with. Raises MappingInvalid if there is no valid one."""
-    return import_version(database, resolve(name, "", hub.folders), now)
-
-
 def _generated(settings: type[BaseModel]) -> list[str]:
     extras = {name: field.json_schema_extra for name, field in settings.model_fields.items()}
     return [name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("generate")]
 
 
-def _split(settings: type[BaseModel], given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _split(settings: type[BaseModel], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings in the clear, and secrets."""
     hidden = secret_fields(settings)
+    read = {key: _structured(settings, key, value) for key, value in given.items()}
     return (
-        {key: value for key, value in given.items() if key not in hidden},
-        {key: value for key, value in given.items() if key in hidden},
+        {key: value for key, value in read.items() if key not in hidden},
+        {key: value for key, value in read.items() if key in hidden},
     )
+
+
+def _structured(settings: type[BaseModel], name: str, value: Any) -> Any:
+    """A setting that takes a list or an object, given as JSON text, as such; every other as it is."""
+    field = settings.model_fields.get(name)
+    if field is None or not isinstance(value, str) or not _takes_structure(field.annotation):
+        return value
+    try:
+        read = loads(value)
+    except ValueError:
+        return value
+    return read if isinstance(read, list | dict) else value
+
+
+def _takes_structure(annotation: Any) -> bool:
+    return (get_origin(annotation) or annotation) in STRUCTURES or any(map(_takes_structure, get_args(annotation)))

@@ -49,6 +49,16 @@ class LiveConnections:
                 self._lock.release()
         return self._snapshot
 
+    def connection(self, connection_id: str) -> Connection | None:
+        """One connection. One that the last look did not know is looked for now: it may have been added since, and its
+        first message may be here already."""
+        found = self.snapshot().connections.get(connection_id)
+        if found is not None:
+            return found
+        with self._lock:
+            self._look()
+        return self._snapshot.connections.get(connection_id)
+
     def _look(self) -> None:
         with read(self._hub.engine) as database:
             revision = store.revision(database)

@@ -1,7 +1,6 @@
 """What messages would send: mapped, merged and built by the rooms' own rules, the vendor played by its simulator.
 
-No network, no configured connection, and of the database only the metadata schemas, if there is one. Times and ids come
-from the input: the same input prints the same.
+No database, no network, no configured connection. Times and ids come from the input: the same input prints the same.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from hub.mapping.model import Change, Json, Verdict
 from hub.mapping.outbound import compile_outbound
 from hub.mapping.versions import resolve
 from hub.outbox.build import Builder
-from hub.profiles.rules.schemas import Schemas
+from hub.profiles.rules.schemas import NO_SCHEMAS, Schemas
 from hub.profiles.rules.stamps import message_key
 from hub.profiles.values import AppliedChange
 from hub.registry.discovery import build, example_settings, get
@@ -29,7 +28,6 @@ from hub.runtime.imagined import Imagined
 from hub.runtime.installation import Installation
 from hub.runtime.preview_rows import EXAMPLE_CODE, ORDER, rows_of
 from hub.runtime.preview_stage import Stage
-from hub.runtime.schemas import installed
 from hub.sdk.contract import Destination
 from hub.sdk.declared import redirected
 from hub.sdk.errors import ConfigurationError
@@ -61,14 +59,15 @@ class Preview:
     notes: list[str] = field(default_factory=list)
 
 
-def preview(hub: Installation, wish: Wish, messages: Sequence[Json]) -> Preview:
+def preview(hub: Installation, wish: Wish, messages: Sequence[Json], schemas: Schemas = NO_SCHEMAS) -> Preview:
     """What a new destination would be sent for these messages: profiles, events, memberships, consents and erasures
     that follow from them, and messages with an example code if asked for.
 
-    Settings and options that must be set and are not given take their examples. Raises ConfigurationError.
+    `schemas` filter the messages as the apply role would. Settings and options that must be set and are not given take
+    their examples. Raises ConfigurationError.
     """
     told = Preview()
-    changes = _changes(source_mapping(hub, wish.source), installed(hub), messages, told)
+    changes = _changes(source_mapping(hub, wish.source), schemas, messages, told)
     now = max(map(received_at, messages), default=UNDATED)
     bench, hosts = _bench(hub, wish, now)
     vault = Vault("preview")

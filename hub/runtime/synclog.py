@@ -28,7 +28,7 @@ from hub.sdk.errors import ConfigurationError
 
 MESSAGE_STATES = frozenset({"applied", "ignored", "quarantined"})
 DELIVERY_STATES = frozenset({"waiting", "sent", "skipped", "dead"})
-RUN_KINDS = ("apply", "occasion", "request")
+RUN_KINDS = ("apply", "occasion", "request", "import")
 RUN_RESULTS = ("ok", "partial", "failed")
 ID_CHARS = 26
 LATE: Micros = 60 * SECOND

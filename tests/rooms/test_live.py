@@ -85,3 +85,13 @@ def test_a_connection_that_cannot_be_built_harms_no_other(whole: Whole) -> None:
 
     assert set(snapshot.sources) == {whole.web.id}
     assert len(snapshot.connections) == 3
+
+
+def test_a_source_added_a_moment_ago_is_found_for_its_first_message(whole: Whole) -> None:
+    connections = LiveConnections(whole.hub)
+    connections.snapshot()
+    with write(whole.engine) as database:
+        made = add_source(whole.hub, database, clock.now(), "csv", "files", {}, "tests")
+
+    assert connections.connection(made.id) is not None
+    assert connections.connection("01J00000000000000000000001") is None
