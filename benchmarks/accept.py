@@ -103,7 +103,7 @@ def create() -> Any:
         return Response(b'{"success":true}', mimetype="application/json")
 
     door = Door(inbox, {KEY: SourceDoor(CONNECTION, source)}.get, settings)
-    app.wsgi_app = mount(app.wsgi_app, door)  # type: ignore[method-assign]
+    app.wsgi_app = mount(app.wsgi_app, door, settings.web_threads)  # type: ignore[method-assign]
     return app
 
 

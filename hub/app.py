@@ -30,7 +30,9 @@ def create() -> Any:
     inbox = open_inbox(settings, hub.engine)
     atexit.register(inbox.close)
     _keep_beating(hub)
-    app = build(Services(hub, inbox, LiveConnections(hub)))
+    live = LiveConnections(hub)
+    live.snapshot()  # loads the connectors in use before anybody is told that the hub is ready
+    app = build(Services(hub, inbox, live))
     uploads = app.extensions[UPLOADS]
     atexit.register(uploads.close)
     uploads.wake()  # an earlier process may have left some
@@ -60,7 +62,7 @@ def build(services: Services) -> Flask:
     for blueprint in (health, connections, imports, instructions, ledger, mappings, schemas, syncs):
         app.register_blueprint(blueprint)
     door = Door(services.inbox, services.source, services.hub.settings)
-    app.wsgi_app = mount(app.wsgi_app, door)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
+    app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
     return app
 
 

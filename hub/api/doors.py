@@ -6,7 +6,9 @@ Flask cost more than verifying and storing a message (benchmarks/accept.py).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,13 +16,16 @@ from urllib.parse import parse_qsl
 from hub.core import clock
 from hub.core.logging import logger
 from hub.inbox.accept import Door, HttpRequest, error_reply, too_large
-from hub.sdk.errors import PayloadInvalid
+from hub.sdk.errors import Busy, PayloadInvalid
 from hub.sdk.json import dumps
 from hub.sdk.values import EMPTY, Reply
 
 PREFIX = "/in/"
 DRAIN_BYTES = 16_777_216  # of a body that is too large, so much is read before the answer
 DRAIN_PART = 65_536
+SPARE_THREADS = 4
+"""Request threads that no half-sent body can hold up: they answer health checks and the operator meanwhile."""
+TURN_S = 1.0
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -51,36 +56,59 @@ class Headers(Mapping[str, str]):
         return sum(1 for _ in self)
 
 
-def mount(application: Application, door: Door) -> Application:
-    """The application with the doors in front: `app.wsgi_app = mount(app.wsgi_app, door)`."""
+class Readers:
+    """How many bodies may be read at once. A sender that stops in the middle of one keeps its thread: the server knows
+    no deadline for bodies, so a few threads are kept back from them."""
+
+    def __init__(self, threads: int) -> None:
+        self._places = threading.BoundedSemaphore(max(1, threads - SPARE_THREADS))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Raises Busy if no place is free for a second."""
+        if not self._places.acquire(timeout=TURN_S):
+            raise Busy("Too many senders are in the middle of a request; send it again later.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+def mount(application: Application, door: Door, threads: int) -> Application:
+    """The application with the doors in front: `app.wsgi_app = mount(app.wsgi_app, door, settings.web_threads)`."""
+    readers = Readers(threads)
 
     def with_doors(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if not path.startswith(PREFIX):
             return application(environ, start_response)
-        return _send(_answer(door, environ, path), environ["REQUEST_METHOD"], start_response)
+        return _send(_answer(door, readers, environ, path), environ["REQUEST_METHOD"], start_response)
 
     return with_doors
 
 
-def _answer(door: Door, environ: Environ, path: str) -> Reply:
+def _answer(door: Door, readers: Readers, environ: Environ, path: str) -> Reply:
     key, slash, rest = path[len(PREFIX) :].partition("/")
     try:
-        return door.answer(key, _request(environ, slash + rest), clock.now())
+        return door.answer(key, _request(environ, slash + rest, readers), clock.now())
     except Exception:  # the last resort: whatever failed, the sender must keep the message and send it again
         log.exception("a webhook could not be answered")
         reply = error_reply(503, "busy", "The hub cannot take messages at this moment; send it again later.")
         return Reply(reply.status, reply.json, {"Retry-After": "5"})
 
 
-def _request(environ: Environ, path: str) -> HttpRequest:
+def _request(environ: Environ, path: str, readers: Readers) -> HttpRequest:
+    def body(limit: int) -> bytes:
+        with readers.turn():
+            return _body(environ, limit)
+
     return HttpRequest(
         method=environ["REQUEST_METHOD"],
         path=path,
         query=_query(environ.get("QUERY_STRING", "")),
         headers=Headers(environ),
         remote_addr=environ.get("REMOTE_ADDR", ""),
-        body=lambda limit: _body(environ, limit),
+        body=body,
     )
 
 

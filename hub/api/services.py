@@ -27,9 +27,8 @@ class Services:
 
     def source(self, key: str) -> SourceDoor | None:
         """The source behind a webhook URL; None for a key nobody has."""
-        snapshot = self.live.snapshot()
-        connection = snapshot.by_key.get(key)
-        source = snapshot.sources.get(connection.id) if connection else None
+        connection = self.live.source_connection(key)
+        source = self.live.snapshot().sources.get(connection.id) if connection else None
         if connection is None or source is None:
             return None
         return SourceDoor(connection.id, source, connection.status == "paused")

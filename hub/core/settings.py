@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         default="console", pattern="^(console|json)$", description="Log lines: `console` or `json`."
     )
     log_level: str = Field(default="INFO", description="Least level that is logged.")
-    body_limit: int = Field(default=1_048_576, gt=0, description="Largest request body accepted, in bytes.")
+    body_limit: int = Field(default=4_194_304, gt=0, description="Largest request body accepted, in bytes.")
     inflated_limit: int = Field(default=8_388_608, gt=0, description="Largest body after decompression, in bytes.")
     inbox_limit: int = Field(default=1_000_000, gt=0, description="Waiting messages above which senders get 503.")
     import_limit: int = Field(

@@ -17,6 +17,7 @@ from hub.sdk.contract import Destination, Source
 from hub.sdk.errors import ConfigurationError
 
 LOOK_S = 0.5
+UNKNOWN_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ class LiveConnections:
         with self._lock:
             self._look()
         return self._snapshot.connections.get(connection_id)
+
+    def source_connection(self, key: str) -> Connection | None:
+        """The connection behind a webhook URL. A key that the last look did not know is looked for again, at most every
+        UNKNOWN_LOOK_S: its source may have been added since, and nobody who knows the URL may be told that it is none."""
+        found = self.snapshot().by_key.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            if time.monotonic() - self._looked_at >= UNKNOWN_LOOK_S:
+                self._look()
+        return self._snapshot.by_key.get(key)
 
     def _look(self) -> None:
         with read(self._hub.engine) as database:

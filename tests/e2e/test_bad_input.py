@@ -6,8 +6,10 @@ import gzip
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -135,3 +137,23 @@ def test_every_admin_path_needs_a_key(hub: RunningHub, path: str) -> None:
 
     assert answer.status_code == 401
     assert answer.json()["key"] == "unauthorized"
+
+
+def test_senders_that_stop_midway_hold_up_neither_the_health_check_nor_each_other_for_good(
+    hub: RunningHub, source: dict[str, Any]
+) -> None:
+    url = source["webhook_url"]
+    half = f"POST {url.removeprefix(hub.url)} HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\n{{".encode()
+    with ExitStack() as stack:
+        for _ in range(60):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", hub.port)))
+            line.sendall(half)
+        assert requests.get(f"{hub.url}/healthz", timeout=10).status_code == 200
+        turned_away = requests.post(url, data=b"{}", timeout=30)
+        assert turned_away.status_code == 503
+        assert "Retry-After" in turned_away.headers
+    body = json.dumps(IDENTIFY).encode()
+    eventually(
+        lambda: requests.post(url, data=body, headers=signed(source, body), timeout=10).status_code == 200,
+        what="webhooks being taken again",
+    )

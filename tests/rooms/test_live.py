@@ -95,3 +95,15 @@ def test_a_source_added_a_moment_ago_is_found_for_its_first_message(whole: Whole
 
     assert connections.connection(made.id) is not None
     assert connections.connection("01J00000000000000000000001") is None
+
+
+def test_a_source_is_found_by_its_key_as_soon_as_it_is_added(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "UNKNOWN_LOOK_S", 0.0)
+    connections = LiveConnections(whole.hub)
+    connections.snapshot()
+    with write(whole.engine) as database:
+        added = add_source(whole.hub, database, clock.now(), "segment", "app", {}, "tests")
+    found = connections.source_connection(str(added.source_key))
+    assert found is not None
+    assert found.id == added.id
+    assert connections.source_connection("nobodys-key") is None

@@ -78,7 +78,7 @@ def send(inbox: Inbox, source: SignedSource) -> Send:
     app = Flask("test")
     app.add_url_rule("/", view_func=lambda: "the application")
     door = Door(inbox, doors.get, Settings(body_limit=10_000, inflated_limit=50_000))
-    app.wsgi_app = mount(app.wsgi_app, door)
+    app.wsgi_app = mount(app.wsgi_app, door, 8)
     client = app.test_client()
 
     def sender(body: bytes = TRACK, path: str = "/in/key", method: str = "POST", **headers: str) -> TestResponse:
