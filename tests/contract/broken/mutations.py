@@ -1,7 +1,7 @@
 """Deliberately broken connectors: one slip each in a working one, and the check that must notice it.
 
-Three are working: the scaffold's destination and source, and `longway/`, whose vendor needs several calls, jobs and
-remembered progress.
+Four are working: the scaffold's destination and source, `longway/`, whose vendor needs several calls, jobs and remembered
+progress, and `stream/`, a source that reads topics.
 """
 
 from __future__ import annotations
@@ -160,4 +160,13 @@ SOURCE = (
     Slip("answers refusals with a 500", "refusals-are-answers", "    def _is_signed", "    def refuse(self, request, error):\n        return Reply(500)\n\n    def _is_signed"),
     Slip("shows its secret when printed", "hides-secrets", "    def _is_signed", "    def __repr__(self):\n        return self.settings.secret.get_secret_value()\n\n    def _is_signed"),
     Slip("signs nothing in its tests", "has-a-sender", "(SimulatedSource)", "", "simulator.py"),
+)  # fmt: skip
+
+STREAM = (
+    Slip("gives records of a partition one key", "record-keys", "{record.partition}/{record.offset}", "{record.partition}"),
+    Slip("gives a record another key each time", "record-keys", 'f"{record.topic}/{record.partition}/{record.offset}"', 'str(__import__("uuid").uuid4())'),
+    Slip("drops records", "record-keys", "        return [RawMessage(", "        return [][:0] and [RawMessage("),
+    Slip("crashes on what is no JSON", "odd-records", "except ValueError", "except KeyError"),
+    Slip("takes requests that nothing vouches for", "no-webhooks", 'raise Forbidden("This source reads topics; nothing can be sent to its URL.")', "return Received((), None)"),
+    Slip("shows its password when printed", "hides-its-secrets", "    def receive(", "    def __repr__(self) -> str:\n        return self.settings.password.get_secret_value()\n\n    def receive("),
 )  # fmt: skip

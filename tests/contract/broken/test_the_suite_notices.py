@@ -12,20 +12,29 @@ import pytest
 from hub.check import IN_THE_HUB, checks, run
 from hub.registry.discovery import discover
 from hub.registry.scaffold import scaffold
-from hub.sdk.kit.suite import EVERY_CONNECTOR, EVERY_DESTINATION, EVERY_SOURCE, FAILING_BODIES, JSON_VENDORS, verdict
+from hub.sdk.kit.suite import (
+    EVERY_CONNECTOR,
+    EVERY_DESTINATION,
+    EVERY_SOURCE,
+    FAILING_BODIES,
+    JSON_VENDORS,
+    READING_SOURCE,
+    verdict,
+)
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py")
 mutations = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(mutations)
 
-Base = Literal["destination", "source", "longway"]
+Base = Literal["destination", "source", "longway", "stream"]
 SLIPS = [
     (base, slip)
     for base, slips in (
         ("destination", mutations.DESTINATION),
         ("source", mutations.SOURCE),
         ("longway", mutations.LONGWAY),
+        ("stream", mutations.STREAM),
     )
     for slip in slips
 ]
@@ -33,9 +42,9 @@ SLIPS = [
 
 def _unbroken(base: Base, folder: Path) -> str:
     """The working connector in a folder of its own; its name."""
-    if base == "longway":
-        shutil.copytree(HERE / "longway", folder / "longway", ignore=shutil.ignore_patterns("__pycache__"))
-        return "longway"
+    if base in ("longway", "stream"):
+        shutil.copytree(HERE / base, folder / base, ignore=shutil.ignore_patterns("__pycache__"))
+        return base
     scaffold("acme", folder, base)
     return "acme"
 
@@ -68,14 +77,22 @@ def test_a_broken_connector_fails_its_check(tmp_path, base, slip):
     assert "SyntaxError" not in problem
 
 
-@pytest.mark.parametrize("base", ["destination", "source", "longway"])
+@pytest.mark.parametrize("base", ["destination", "source", "longway", "stream"])
 def test_the_unbroken_one_passes_every_check(tmp_path, base):
     name = _unbroken(base, tmp_path)
     assert [f"{one.check.name}: {one.problem}" for one in run(discover(str(tmp_path))[name]) if one.problem] == []
 
 
 def test_every_check_has_a_broken_connector_that_fails_it():
-    tables = [*EVERY_CONNECTOR, *EVERY_DESTINATION, *JSON_VENDORS, *FAILING_BODIES, *EVERY_SOURCE, *IN_THE_HUB]
+    tables = [
+        *EVERY_CONNECTOR,
+        *EVERY_DESTINATION,
+        *JSON_VENDORS,
+        *FAILING_BODIES,
+        *EVERY_SOURCE,
+        *READING_SOURCE,
+        *IN_THE_HUB,
+    ]
     noticed = {slip.check for _, slip in SLIPS}
 
     assert [name for name, _, _ in tables if name not in noticed] == []
