@@ -55,6 +55,25 @@ def test_an_address_object_with_further_keys_keeps_them_in_metadata() -> None:
     assert change.fields == {"address.city": "Bristol", "metadata.address": {"county": "Avon"}}
 
 
+def test_an_address_without_a_street_is_no_reason_for_a_warning() -> None:
+    change = _apply({"type": "identify", "traits": {"address": {"city": "Bristol"}}})
+    assert change.fields == {"address.city": "Bristol"}
+    assert not change.warnings
+
+
+def test_flat_address_traits_are_understood_behind_the_object() -> None:
+    traits = {"address": {"city": "Bristol"}, "city": "Bath", "zip": "BA1", "country": "GB", "street": "1 Quay"}
+    assert _apply({"type": "identify", "traits": traits}).fields == {
+        "address.city": "Bristol", "address.postal_code": "BA1", "address.country": "GB", "address.line_1": "1 Quay",
+    }  # fmt: skip
+
+
+def test_an_order_id_may_be_written_in_either_case() -> None:
+    change = _apply({"type": "track", "event": "Order Completed", "properties": {"orderId": "o-1", "total": 5}})
+    assert [order.id for order in change.orders] == ["o-1"]
+    assert change.events[0].order_id == "o-1"
+
+
 def test_nested_traits_metadata_goes_to_metadata_and_wins() -> None:
     change = _apply({"type": "identify", "traits": {"metadata": {"tier": "gold", "x": 1}, "tier": "silver"}})
     assert change.fields == {"metadata.tier": "gold", "metadata.x": 1}
