@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import click
 import requests
 import yaml
+from pydantic import BaseModel
 
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover, example_settings
@@ -125,15 +126,17 @@ class Demo:
             simulator = simulator_class()
             url = stack.enter_context(simulator.serving())
             hosts = {f"hosts.{name}": base for name, base in simulator.base_urls().items()}
-            settings = {**simulator.example_settings(), **hosts}
+            assert found.destination_class is not None
+            settings = {**_required(found.destination_class.Settings), **simulator.example_settings(), **hosts}
             self.post("destinations", {"connector": found.name, "name": found.name, "settings": settings})
             vendors[found.name] = simulator
             done(f"destination {found.title} is connected to its simulator at {url}")
         return vendors
 
     def takes_part(self, destination: Found) -> bool:
-        """Whether a destination is connected."""
-        return True
+        """Whether a destination is connected: whoever can be sent a code."""
+        kind = destination.destination_class
+        return kind is not None and Operation.MESSAGES in kind.Options
 
     def send_webhooks(self) -> dict[str, Any]:
         """Add every source that brings a demo, and send its messages; the profiles they must become, by source_id."""
@@ -181,7 +184,7 @@ class Demo:
         for name in vendors:
             destination = self.found[name].destination_class
             assert destination is not None
-            options = example_settings(destination.Options[Operation.MESSAGES])
+            options = _required(destination.Options[Operation.MESSAGES])
             targets.append({"connection": name, "operation": "messages", "options": options})
         at = datetime.now(UTC) + timedelta(seconds=2)
         plan = {
@@ -197,7 +200,7 @@ class Demo:
     def expect_codes(self, vendors: Mapping[str, Simulator], people: Mapping[str, Any]) -> None:
         """One code per person, the same one at every vendor."""
         wanted = len(people) * len(vendors)
-        deliveries = until(lambda: self._sent(wanted), f"not all of the {wanted} deliveries were sent")
+        deliveries = until(lambda: self._sent(wanted), lambda: self._unsent(wanted))
         codes = {person: {row["code"] for row in deliveries if row["source_id"] == person} for person in people}
         owned = [next(iter(each)) for each in codes.values() if len(each) == 1]
         if len(owned) != len(people) or len(set(owned)) != len(people):
@@ -213,6 +216,15 @@ class Demo:
     def _sent(self, wanted: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.get("deliveries", status="sent", operation="messages")["deliveries"]
         return rows if len(rows) == wanted else []
+
+    def _unsent(self, wanted: int) -> str:
+        rows = self.get("deliveries", operation="messages", limit="100")["deliveries"]
+        told = [
+            f"{row['connection']}: {row['status']} {row['reason']} {row['detail']}"
+            for row in rows
+            if row["status"] != "sent"
+        ]
+        return "; ".join([f"not all of the {wanted} deliveries were sent", *sorted(set(told))])
 
     def _show_log(self) -> None:
         click.echo("\nThe sync log:")
@@ -246,6 +258,11 @@ class Demo:
         return answer.json()
 
 
+def _required(model: type[BaseModel]) -> dict[str, Any]:
+    """The examples of what must be given."""
+    return {name: value for name, value in example_settings(model).items() if model.model_fields[name].is_required()}
+
+
 def holds(profile: Any, wanted: Any) -> bool:
     """Whether everything wanted stands in the profile; it may hold more."""
     if isinstance(wanted, dict):
@@ -253,11 +270,11 @@ def holds(profile: Any, wanted: Any) -> bool:
     return bool(profile == wanted)
 
 
-def until(look: Callable[[], T], complaint: str) -> T:
+def until(look: Callable[[], T], complaint: str | Callable[[], str]) -> T:
     deadline = time.monotonic() + PATIENCE_S
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise DemoFailed(complaint)
+            raise DemoFailed(complaint if isinstance(complaint, str) else complaint())
         time.sleep(0.05)
     return found
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="Verify every step, then stop: exit code 0 or 1.")
 @click.option("--industry", metavar="NAME", help="Play a day of ecommerce, food, services or travel instead.")
 def demo(once: bool, industry: str | None) -> None:
-    """Play the whole way once: webhooks in, profiles, a scheduled distribution, codes at two vendors, the sync log."""
+    """Play the whole way once: webhooks in, profiles, a scheduled distribution, codes at every vendor, the sync log."""
     from functools import partial
 
     from hub.cli.demo import play

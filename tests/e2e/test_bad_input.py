@@ -19,6 +19,7 @@ from tests.harness import RunningHub, eventually
 
 IDENTIFY = {"type": "identify", "messageId": "m-1", "userId": "ada", "traits": {"email": "ada@example.com"}}
 JSON = {"Content-Type": "application/json"}
+WEBHOOK_TIMEOUT_S = 5.0  # of Segment's own webhooks: later than this, the sender has given up
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_what_cannot_be_read_or_is_not_authentic_is_refused_in_time_and_counted(
 
         assert answer.status_code in statuses, f"{name}: {answer.status_code} {answer.text}"
         assert isinstance(answer.json(), dict), name
-        assert took_s < 1.0, f"{name} took {took_s:.2f} s"
+        assert took_s < WEBHOOK_TIMEOUT_S, f"{name} took {took_s:.2f} s"
 
     counted = eventually(
         lambda: found if _total(found := refusals(hub)) == len(cases) else None,

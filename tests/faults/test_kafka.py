@@ -70,7 +70,7 @@ def test_a_frozen_broker_cut_lines_and_dying_workers_lose_nothing_and_double_not
         assert run.error is None, run.error
         run.end_with_single_messages()
 
-        ledger = hub.drained(within_s=180)
+        ledger = hub.drained(within_s=400)
         count = MESSAGES + SINGLES
         assert ledger["applied"] == count
         assert ledger["accepted"] == count + ledger["duplicate"]
