@@ -22,7 +22,7 @@ class Basic:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header made of a fixed prefix and a secret, such as `Authorization: Klaviyo-API-Key <key>`."""
+    """A header made of a fixed prefix and a secret, such as `Authorization: Acme-API-Key <key>`."""
 
     name: str
     secret: Secret
