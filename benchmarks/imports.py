@@ -27,10 +27,7 @@ from hub.runtime.importing.wish import Wish
 from hub.runtime.installation import Installation
 from hub.runtime.migrate import migrate
 
-ROWS = 200_000
-"""Of `make bench`, whose benchmarks have two minutes each: 1,000,000 rows take about as long. Memory does not depend on
-their number."""
-ALL_ROWS = 1_000_000
+ROWS = 1_000_000
 LEAST_PER_S = 5_000.0
 MOST_MIB = 256.0
 HEADER = "source_id,email,first_name,last_name,phone,city,country,tier,points,updated_at\n"
@@ -87,7 +84,7 @@ class _Watch(importing.Told):
 
 
 def _import(folder: Path, path: Path, number: int) -> tuple[float, float]:
-    hub = Installation(Settings(data_dir=folder / "var", inbox_limit=4 * ALL_ROWS))
+    hub = Installation(Settings(data_dir=folder / "var", inbox_limit=4 * ROWS))
     migrate(hub)
     inbox = open_inbox(hub.settings, hub.engine)
     watch = _Watch()
@@ -102,6 +99,6 @@ def _import(folder: Path, path: Path, number: int) -> tuple[float, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=ALL_ROWS)
+    parser.add_argument("--rows", type=int, default=ROWS)
     for row in run(parser.parse_args().rows):
         print(f"{row.name}: {row.value:,.0f}{row.unit} ({row.detail})")
