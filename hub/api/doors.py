@@ -141,9 +141,15 @@ def _body(environ: Environ, limit: int) -> bytes:
 
 def _send(reply: Reply, method: str, start_response: StartResponse) -> list[bytes]:
     headers = [(name, str(value)) for name, value in reply.headers.items()]
-    body = b"" if reply.json is None or method == "HEAD" else dumps(reply.json)
-    if body:
+    body = b"" if method == "HEAD" else _bytes(reply)
+    if body and reply.body is None:
         headers.append(("Content-Type", "application/json"))
     headers.append(("Content-Length", str(len(body))))
     start_response(_LINES.get(reply.status, f"{reply.status} "), headers)
     return [body]
+
+
+def _bytes(reply: Reply) -> bytes:
+    if reply.body is not None:
+        return reply.body
+    return b"" if reply.json is None else dumps(reply.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hub.core.clock import Micros, to_datetime
 from hub.core.counters import ACCEPTED, REFUSED
@@ -16,8 +16,9 @@ from hub.inbox.queue import Inbox
 from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest
 from hub.sdk.contract import Source
 from hub.sdk.errors import Busy, InboundError, PayloadInvalid, TooLarge
-from hub.sdk.values import InboundRequest, Received, Reply
+from hub.sdk.values import Erasure, ErasureRequest, InboundRequest, Question, Reply
 
+T = TypeVar("T")
 log = logger("inbox")
 
 
@@ -60,12 +61,27 @@ class HttpRequest:
     body: Body
 
 
+class Erasures(Protocol):
+    """What the hub remembers of requests to erase. Raises Busy where that cannot be had now."""
+
+    def register(self, connection_id: str, request: ErasureRequest, now: Micros) -> None:
+        """Remember a request that is about to be appended; one that is known stays as it is."""
+        ...
+
+    def ask(self, connection_id: str, question: Question, now: Micros) -> Erasure | None:
+        """Where a request stands, after it was withdrawn if that was asked; None for one that is not known."""
+        ...
+
+
 class Door:
     """Takes requests for all sources. `sources` finds one by the key in its URL."""
 
-    def __init__(self, inbox: Inbox, sources: Callable[[str], SourceDoor | None], settings: Settings) -> None:
+    def __init__(
+        self, inbox: Inbox, sources: Callable[[str], SourceDoor | None], settings: Settings, erasures: Erasures
+    ) -> None:
         self._inbox = inbox
         self._sources = sources
+        self._erasures = erasures
         self._body_limit = settings.body_limit
         self._inflated_limit = settings.inflated_limit
 
@@ -90,7 +106,13 @@ class Door:
             return refusal(door.source, request or _inbound(http, b"", b"", now), error)
 
     def _accept(self, door: SourceDoor, request: InboundRequest, now: Micros) -> Reply:
-        received = _receive(door, request)
+        source = door.source
+        received = _asked(door, lambda: source.receive(request))
+        if received.question is not None:
+            found = self._erasures.ask(door.connection_id, received.question, now)
+            return received.reply if found is None else _asked(door, lambda: source.answer(request, found))
+        if received.erasure is not None:  # before its message can be applied
+            self._erasures.register(door.connection_id, received.erasure, now)
         if received.messages:
             for message in received.messages:
                 check_depth(message.body)
@@ -105,9 +127,10 @@ def _inbound(http: HttpRequest, raw: bytes, body: bytes, now: Micros) -> Inbound
     )
 
 
-def _receive(door: SourceDoor, request: InboundRequest) -> Received:
+def _asked(door: SourceDoor, ask: Callable[[], T]) -> T:
+    """What the source's own code says of a request. Raises InboundError, whatever that code does."""
     try:
-        return door.source.receive(request)
+        return ask()
     except InboundError:
         raise
     except RecursionError as error:

@@ -26,6 +26,7 @@ from hub.sdk.values import (
     AnyPush,
     Auth,
     Batch,
+    Erasure,
     Finding,
     InboundRequest,
     Item,
@@ -161,6 +162,14 @@ class Source(Connector):
     def receive(self, request: InboundRequest) -> Received:
         """Verify and decode. Raises SignatureInvalid, Forbidden, PayloadInvalid or TooLarge."""
         raise NotImplementedError(f"{type(self).__name__} must decode what its vendor sends")
+
+    def answer(self, request: InboundRequest, erasure: Erasure) -> Reply:
+        """The answer to a question about a request to erase. Raises PayloadInvalid."""
+        raise NotImplementedError(f"{type(self).__name__} asks after requests to erase and must say what comes of it")
+
+    def callback(self, erasure: Erasure, url: str) -> Request:
+        """The call that tells `url` where a request to erase stands; its path is added to `url`, its host is ignored."""
+        raise NotImplementedError(f"{type(self).__name__} names callbacks and must say what they are told")
 
     def refuse(self, request: InboundRequest, error: InboundError) -> Reply:
         """The answer to a refused request, in the vendor's own error shape where it has one."""

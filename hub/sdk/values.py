@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.sdk.inbound import InboundRequest, RawMessage, Received, Record, Reply
+from hub.sdk.inbound import (
+    Erasure,
+    ErasureRequest,
+    ErasureStatus,
+    InboundRequest,
+    Question,
+    RawMessage,
+    Received,
+    Record,
+    Reply,
+)
 from hub.sdk.limits import Auth, Basic, Bearer, ClientCredentials, Header, Pool, Rate, Route
 from hub.sdk.outcomes import Accepted, Again, Finding, Outcome, Pending, Progress, Rejected, Report, Waiting, Wanted
 from hub.sdk.words import EMPTY, Json, Operation, Secret
@@ -29,6 +39,9 @@ __all__ = [
     "ClientCredentials",
     "ConsentChange",
     "ErasePush",
+    "Erasure",
+    "ErasureRequest",
+    "ErasureStatus",
     "EventPush",
     "Finding",
     "Header",
@@ -46,6 +59,7 @@ __all__ = [
     "Publish",
     "Published",
     "Push",
+    "Question",
     "Rate",
     "RawMessage",
     "Received",

@@ -32,19 +32,19 @@ ODD_BODIES = {
 }
 
 
-def _sender(subject: Subject) -> SimulatedSource:
+def sender_of(subject: Subject) -> SimulatedSource:
     if subject.sender_class is None:
         raise CheckFailed("its folder has no simulator.py with a SimulatedSource, which signs webhooks")
     return subject.sender_class()
 
 
-def _source(subject: Subject, previous: str | None = None, secret: str = CURRENT) -> Source:
+def source_of(subject: Subject, previous: str | None = None, secret: str = CURRENT) -> Source:
     assert subject.source_class is not None
-    return build(subject.source_class, _sender(subject).settings(secret, previous), {})
+    return build(subject.source_class, sender_of(subject).settings(secret, previous), {})
 
 
 def _webhook(subject: Subject, secret: str = CURRENT, count: int = 1) -> InboundRequest:
-    sender = _sender(subject)
+    sender = sender_of(subject)
     return sender.webhook(sender.example_messages()[:count], secret, NOW)
 
 
@@ -58,61 +58,61 @@ def _receive(source: Source, request: InboundRequest) -> Sequence[RawMessage]:
 
 
 def has_a_sender(subject: Subject) -> None:
-    require(len(_sender(subject).example_messages()) >= 2, "the simulated source needs two example messages or more")
+    require(len(sender_of(subject).example_messages()) >= 2, "the simulated source needs two example messages or more")
 
 
 def a_good_webhook(subject: Subject) -> None:
-    messages = _receive(_source(subject), _webhook(subject))
+    messages = _receive(source_of(subject), _webhook(subject))
     require(len(messages) == 1, f"one message was sent, {len(messages)} were decoded")
     require(messages[0].authentic, "a message with a good signature must be authentic")
 
 
 def wrong_secret(subject: Subject) -> None:
-    _must_refuse(_source(subject), _webhook(subject, WRONG), "a webhook signed with a wrong secret")
+    _must_refuse(source_of(subject), _webhook(subject, WRONG), "a webhook signed with a wrong secret")
 
 
 def missing_signature(subject: Subject) -> None:
     unsigned = replace(_webhook(subject), headers={"content-type": "application/json"}, query={})
-    _must_refuse(_source(subject), unsigned, "a webhook without a signature")
+    _must_refuse(source_of(subject), unsigned, "a webhook without a signature")
 
 
 def altered_byte(subject: Subject) -> None:
     """Every byte in turn, since most alterations break the JSON anyway. A shared token covers no body."""
-    sender = _sender(subject)
+    sender = sender_of(subject)
     if not sender.signs_the_body:
         return
     request = _webhook(subject)
     for at in range(len(request.body)):
         body = request.body[:at] + bytes([request.body[at] ^ 1]) + request.body[at + 1 :]
         altered = replace(request, body=body, raw_body=body)
-        _must_refuse(_source(subject), altered, f"a webhook whose byte {at} was altered")
+        _must_refuse(source_of(subject), altered, f"a webhook whose byte {at} was altered")
 
 
 def rotation(subject: Subject) -> None:
     """During a rotation both secrets are good; afterwards the old one is not, and an empty one never is."""
-    rotating = _source(subject, previous=PREVIOUS)
+    rotating = source_of(subject, previous=PREVIOUS)
     for secret in (CURRENT, PREVIOUS):
         require(_receive(rotating, _webhook(subject, secret)), "a secret that is being rotated was refused")
     _must_refuse(rotating, _webhook(subject, WRONG), "a wrong secret during a rotation")
-    _must_refuse(_source(subject), _webhook(subject, PREVIOUS), "the old secret after a rotation")
+    _must_refuse(source_of(subject), _webhook(subject, PREVIOUS), "the old secret after a rotation")
 
 
 def replayed_webhook(subject: Subject) -> None:
     """The same bytes give the same messages and keys, so that the hub recognises them."""
-    request = _webhook(subject, count=2 if _sender(subject).takes_batches else 1)
-    one, other = (_receive(_source(subject), request) for _ in range(2))
+    request = _webhook(subject, count=2 if sender_of(subject).takes_batches else 1)
+    one, other = (_receive(source_of(subject), request) for _ in range(2))
     require(list(one) == list(other), "the same webhook received twice gives different messages")
     later = replace(request, received_at=request.received_at.replace(year=request.received_at.year + 1))
-    keys = [[message.dedup_key for message in _receive(_source(subject), each)] for each in (request, later)]
+    keys = [[message.dedup_key for message in _receive(source_of(subject), each)] for each in (request, later)]
     require(keys[0] == keys[1], "the keys of a webhook depend on when it was received")
 
 
 def batch(subject: Subject) -> None:
-    sender = _sender(subject)
+    sender = sender_of(subject)
     if not sender.takes_batches:
         return
     sent = len(sender.example_messages())
-    messages = _receive(_source(subject), _webhook(subject, count=sent))
+    messages = _receive(source_of(subject), _webhook(subject, count=sent))
     require(len(messages) == sent, f"a batch of {sent} was decoded into {len(messages)} messages")
     keys = [message.dedup_key for message in messages if message.dedup_key]
     require(len(set(keys)) == len(keys), "two messages of a batch have the same key")
@@ -120,7 +120,7 @@ def batch(subject: Subject) -> None:
 
 def odd_bodies(subject: Subject) -> None:
     """A signed body that is odd is refused with an inbound error or taken; nothing else may happen, and never a 5xx."""
-    source, sender = _source(subject), _sender(subject)
+    source, sender = source_of(subject), sender_of(subject)
     for name, body in ODD_BODIES.items():
         request = sender.signed(body, CURRENT, NOW)
         try:
@@ -132,13 +132,13 @@ def odd_bodies(subject: Subject) -> None:
 
 
 def refusals_are_answers(subject: Subject) -> None:
-    source, request = _source(subject), _webhook(subject)
+    source, request = source_of(subject), _webhook(subject)
     for error in (SignatureInvalid(), Forbidden(), PayloadInvalid()):
         _reply_is_json(source, request, error, type(error).__name__)
 
 
 def hides_secrets(subject: Subject) -> None:
-    source = _source(subject, previous=PREVIOUS)
+    source = source_of(subject, previous=PREVIOUS)
     reply: Json = None
     forged = _webhook(subject, WRONG)
     try:

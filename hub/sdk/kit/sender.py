@@ -49,6 +49,17 @@ class SimulatedSource:
         """The request that carries these messages, signed with `secret`."""
         return self.signed(self.body(messages), secret, now)
 
+    def erasure(self, request_id: str, callback: str, secret: str, now: datetime) -> InboundRequest | None:
+        """The request by which the vendor asks to erase a person and to be told at `callback`; None where it never
+        asks what came of that."""
+        return None
+
+    def question(self, request_id: str, secret: str, now: datetime, *, withdraw: bool = False) -> InboundRequest:
+        """The request by which it asks where that stands, or takes it back."""
+        raise NotImplementedError(
+            f"{type(self).__name__} follows requests to erase and must say how it asks after them"
+        )
+
 
 def post(body: bytes, headers: dict[str, str], now: datetime, path: str = "") -> InboundRequest:
     """A POST as the hub hands it to a source."""

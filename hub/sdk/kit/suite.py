@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from hub.sdk.kit import checks_declared as declared
+from hub.sdk.kit import checks_erasure as erasure
 from hub.sdk.kit import checks_failing as failing
 from hub.sdk.kit import checks_prepare as prepare
 from hub.sdk.kit import checks_records as records
@@ -208,6 +209,24 @@ EVERY_SOURCE: Table = (
     ("refusals-are-answers", "Every refusal is a 4xx in the vendor's shape.", source.refusals_are_answers),
     ("hides-secrets", "No secret shows where the source is printed or refuses.", source.hides_secrets),
 )  # fmt: skip
+FOLLOWED_ERASURES: Table = (
+    (
+        "erasure-is-registered",
+        "A request to erase is handed on with its id and callbacks.",
+        erasure.erasure_is_registered,
+    ),
+    (
+        "erasure-questions-are-answered",
+        "Asking after a request is answered by its status; a late withdrawal is refused.",
+        erasure.erasure_questions_are_answered,
+    ),
+    (
+        "erasure-questions-need-the-secret",
+        "Nobody asks, withdraws or requests without the secret.",
+        erasure.erasure_questions_need_the_secret,
+    ),
+    ("callbacks-tell-the-status", "Each status has its own call, always the same.", erasure.callbacks_tell_the_status),
+)
 
 
 def checks_for(subject: Subject) -> Iterator[Check]:
@@ -220,6 +239,7 @@ def checks_for(subject: Subject) -> Iterator[Check]:
         tables += [FAILING_BODIES] if simulator is not None and simulator.failing_body is not None else []
     if subject.source_class is not None:
         tables.append(READING_SOURCE if records.is_read(subject.source_class) else EVERY_SOURCE)
+        tables += [FOLLOWED_ERASURES] if erasure.follows_erasures(subject) else []
     for table in tables:
         yield from (Check(name, sentence, partial(function, subject)) for name, sentence, function in table)
     if subject.destination_class is not None:

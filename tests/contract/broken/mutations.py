@@ -1,7 +1,7 @@
 """Deliberately broken connectors: one slip each in a working one, and the check that must notice it.
 
-Four are working: the scaffold's destination and source, `longway/`, whose vendor needs several calls, jobs and remembered
-progress, and `stream/`, a source that reads topics.
+Five are working: the scaffold's destination and source, `longway/`, whose vendor needs several calls, jobs and remembered
+progress, `stream/`, a source that reads topics, and `privacy/`, one that asks to erase people and follows that up.
 """
 
 from __future__ import annotations
@@ -169,4 +169,20 @@ STREAM = (
     Slip("crashes on what is no JSON", "odd-records", "except ValueError", "except KeyError"),
     Slip("takes requests that nothing vouches for", "no-webhooks", 'raise Forbidden("This source reads topics; nothing can be sent to its URL.")', "return Received((), None)"),
     Slip("shows its password when printed", "hides-its-secrets", "    def receive(", "    def __repr__(self) -> str:\n        return self.settings.password.get_secret_value()\n\n    def receive("),
+)  # fmt: skip
+
+SECRET_FIRST = (
+    '        if not self._is_known(request.headers.get("x-secret", "")):\n            raise SignatureInvalid\n'
+)
+LATE = 'if request.method == "DELETE" and erasure.status is not ErasureStatus.CANCELLED:'
+
+PRIVACY = (
+    Slip("forgets that it was asked to erase", "erasure-is-registered", ', ErasureRequest(key, [found["callback"]])', ""),
+    Slip("forgets whom to tell", "erasure-is-registered", 'ErasureRequest(key, [found["callback"]])', "ErasureRequest(key)"),
+    Slip("takes a question for a withdrawal", "erasure-questions-are-answered", 'withdraw=request.method == "DELETE"', "withdraw=True"),
+    Slip("says that it withdrew what is done", "erasure-questions-are-answered", LATE, "if False:"),
+    Slip("knows requests that nobody made", "erasure-questions-are-answered", "Reply(404, {", "Reply(200, {"),
+    Slip("lets anybody ask", "erasure-questions-need-the-secret", SECRET_FIRST, SECRET_FIRST.replace("if not", 'if request.method != "GET" and not')),
+    Slip("tells every status alike", "callbacks-tell-the-status", '"status": erasure.status, "url"', '"url"'),
+    Slip("tells its secret", "callbacks-tell-the-status", 'Request("POST", "", json', 'Request("POST", "", headers={"x-secret": self.settings.secret.get_secret_value()}, json'),
 )  # fmt: skip

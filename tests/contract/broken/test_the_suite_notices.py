@@ -17,6 +17,7 @@ from hub.sdk.kit.suite import (
     EVERY_DESTINATION,
     EVERY_SOURCE,
     FAILING_BODIES,
+    FOLLOWED_ERASURES,
     JSON_VENDORS,
     READING_SOURCE,
     verdict,
@@ -27,7 +28,7 @@ _spec = importlib.util.spec_from_file_location("mutations", HERE / "mutations.py
 mutations = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(mutations)
 
-Base = Literal["destination", "source", "longway", "stream"]
+Base = Literal["destination", "source", "longway", "stream", "privacy"]
 SLIPS = [
     (base, slip)
     for base, slips in (
@@ -35,6 +36,7 @@ SLIPS = [
         ("source", mutations.SOURCE),
         ("longway", mutations.LONGWAY),
         ("stream", mutations.STREAM),
+        ("privacy", mutations.PRIVACY),
     )
     for slip in slips
 ]
@@ -42,7 +44,7 @@ SLIPS = [
 
 def _unbroken(base: Base, folder: Path) -> str:
     """The working connector in a folder of its own; its name."""
-    if base in ("longway", "stream"):
+    if base in ("longway", "stream", "privacy"):
         shutil.copytree(HERE / base, folder / base, ignore=shutil.ignore_patterns("__pycache__"))
         return base
     scaffold("acme", folder, base)
@@ -77,7 +79,7 @@ def test_a_broken_connector_fails_its_check(tmp_path, base, slip):
     assert "SyntaxError" not in problem
 
 
-@pytest.mark.parametrize("base", ["destination", "source", "longway", "stream"])
+@pytest.mark.parametrize("base", ["destination", "source", "longway", "stream", "privacy"])
 def test_the_unbroken_one_passes_every_check(tmp_path, base):
     name = _unbroken(base, tmp_path)
     assert [f"{one.check.name}: {one.problem}" for one in run(discover(str(tmp_path))[name]) if one.problem] == []
@@ -91,6 +93,7 @@ def test_every_check_has_a_broken_connector_that_fails_it():
         *FAILING_BODIES,
         *EVERY_SOURCE,
         *READING_SOURCE,
+        *FOLLOWED_ERASURES,
         *IN_THE_HUB,
     ]
     noticed = {slip.check for _, slip in SLIPS}

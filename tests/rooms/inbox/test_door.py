@@ -18,14 +18,24 @@ from hub.core.settings import Settings
 from hub.inbox.accept import Door, SourceDoor
 from hub.inbox.sql import Inbox
 from hub.sdk.contract import Source
-from hub.sdk.errors import Forbidden, InboundError, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import Busy, Forbidden, InboundError, PayloadInvalid, SignatureInvalid
 from hub.sdk.json import loads
-from hub.sdk.values import InboundRequest, RawMessage, Received, Reply
+from hub.sdk.values import ErasureRequest, InboundRequest, Question, RawMessage, Received, Reply
 from tests.rooms.inbox.conftest import CONNECTION, apply, until
 
 PAUSED = "01J00000000000000000000002"
 SECRET = b"test-secret"
 TRACK = b'{"messageId":"m1","type":"track"}'
+
+
+class NoErasures:
+    """Nothing is remembered, and one request cannot be."""
+
+    def register(self, connection_id: str, request: ErasureRequest, now: int) -> None:
+        raise Busy("The state database is away.")
+
+    def ask(self, connection_id: str, question: Question, now: int) -> None:
+        return None
 
 
 class SignedSource(Source):
@@ -42,6 +52,13 @@ class SignedSource(Source):
         self.seen.append(request)
         if request.method in ("GET", "HEAD"):
             return Received((), Reply(200, {"here": True}))
+        if request.path == "/erasure":
+            message = RawMessage(b"{}", "r-1")
+            return Received([message], Reply(201), erasure=ErasureRequest("r-1"))
+        if request.path == "/question":
+            return Received((), Reply(404, {"unknown": True}), question=Question("r-1"))
+        if request.path == "/signed":
+            return Received((), Reply(200, headers={"Content-Type": "text/x-own"}, body=b"as it is"))
         if request.path == "/forbidden":
             raise Forbidden
         if request.path == "/defect":
@@ -77,7 +94,7 @@ def send(inbox: Inbox, source: SignedSource) -> Send:
     doors = {"key": SourceDoor(CONNECTION, source), "paused": SourceDoor(PAUSED, source, is_paused=True)}
     app = Flask("test")
     app.add_url_rule("/", view_func=lambda: "the application")
-    door = Door(inbox, doors.get, Settings(body_limit=10_000, inflated_limit=50_000))
+    door = Door(inbox, doors.get, Settings(body_limit=10_000, inflated_limit=50_000), NoErasures())
     app.wsgi_app = mount(app.wsgi_app, door, 8)
     client = app.test_client()
 
@@ -221,3 +238,20 @@ def test_one_odd_message_refuses_its_whole_request(send, inbox):
 def test_other_paths_reach_the_application(send):
     assert send(b"", "/", "GET").text == "the application"
     assert send(b"", "/inn", "GET").status_code == 404
+
+
+def test_a_request_to_erase_that_cannot_be_remembered_is_not_taken_either(send, inbox):
+    """Its sender was to be told what came of it: it keeps the request, and sends it again."""
+    answer = send(b"{}", "/in/key/erasure")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert apply(inbox) == []
+
+
+def test_a_question_about_a_request_that_nobody_made_gets_the_sources_own_answer(send, inbox):
+    answer = send(b"", "/in/key/question", X_Signature="")
+    assert (answer.status_code, answer.json) == (404, {"unknown": True})
+
+
+def test_an_answer_that_is_a_body_is_sent_as_it_is(send):
+    answer = send(b"", "/in/key/signed", X_Signature="")
+    assert (answer.data, answer.headers.getlist("Content-Type")) == (b"as it is", ["text/x-own"])
