@@ -14,6 +14,7 @@ from hub.api.services import EXTENSION, Services
 from hub.core import logging, metrics
 from hub.core.settings import Settings
 from hub.inbox.sql import open_inbox
+from hub.runtime.erasures import RememberedErasures
 from hub.runtime.importing.uploads import UPLOADS, Uploads
 from hub.runtime.installation import Installation
 from hub.runtime.lifeline import watch_parent
@@ -43,6 +44,7 @@ def build(services: Services) -> Flask:
     """The Flask app over opened services; tests build it over their own."""
     from hub.api.connections import connections
     from hub.api.doors import mount
+    from hub.api.erasures import erasures
     from hub.api.health import health
     from hub.api.imports import imports
     from hub.api.instructions import instructions
@@ -59,9 +61,9 @@ def build(services: Services) -> Flask:
     errors.install(app)
     paths.install(app)
     access.install(app)
-    for blueprint in (health, connections, imports, instructions, ledger, mappings, schemas, syncs):
+    for blueprint in (health, connections, erasures, imports, instructions, ledger, mappings, schemas, syncs):
         app.register_blueprint(blueprint)
-    door = Door(services.inbox, services.source, services.hub.settings)
+    door = Door(services.inbox, services.source, services.hub.settings, RememberedErasures(services.hub))
     app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
     return app
 

@@ -31,6 +31,7 @@ MODULES = {
     "distributions": "distributions",
     "profiles": "profiles",
     "erase": "profiles",
+    "erasures": "erasures",
     "log": "log",
     "deliveries": "log",
     "replay": "log",

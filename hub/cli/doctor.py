@@ -58,6 +58,7 @@ def _examine(hub: Installation) -> Iterator[Diagnosis]:
         yield from [Diagnosis(*found) for found in examine(hub.settings, hub.engine)]
     yield from _connectors(hub)
     yield from _connections(hub)
+    yield from _erasures(hub)
     yield from _roles(hub)
 
 
@@ -98,6 +99,14 @@ def _connections(hub: Installation) -> Iterator[Diagnosis]:
         for route, why in connection.paused_routes.items():
             yield Diagnosis("warning", f"Route {route!r} of {connection.name!r} is paused: {why}")
     yield Diagnosis("ok", f"{len(every)} connections, their secrets readable.")
+
+
+def _erasures(hub: Installation) -> Iterator[Diagnosis]:
+    from hub.profiles import requests
+
+    with read(hub.engine) as database:
+        troubles = requests.troubles(database, clock.now())
+    yield from [Diagnosis("warning", text) for text in troubles]
 
 
 def _roles(hub: Installation) -> Iterator[Diagnosis]:

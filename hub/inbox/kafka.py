@@ -172,6 +172,15 @@ class KafkaInbox:
         kept = sum(max(0, offset - begins.get(one, 0)) for one, offset in known.items())
         return kept, sum(ends.values()) - sum(known.values())
 
+    def ends(self) -> dict[str, int]:
+        """How far the topic reaches now, by partition. Raises Unreachable."""
+        return {str(partition): offset for partition, offset in self._topic.ends().items()}
+
+    def is_truncated(self, to: Mapping[str, int]) -> bool:
+        """Whether nothing before these offsets can be read any more. Raises Unreachable."""
+        begins = self._topic.beginnings()
+        return all(begins.get(int(partition), 0) >= offset for partition, offset in to.items())
+
     def close(self) -> None:
         self._commit.close()
         for reader in (self._reader, self._scout):

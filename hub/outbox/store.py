@@ -24,6 +24,7 @@ _SUPERSEDE = f"""UPDATE delivery SET state = 'skipped', reason = 'superseded', d
     WHERE connection_id = ? AND operation = ? AND topic = ? AND source_id AMONG ? AND {IS_FRESH}"""
 _KNOWN = """SELECT occasion_id, source_id, connection_id FROM delivery
     WHERE occasion_id IS NOT NULL AND occasion_id AMONG ? AND source_id AMONG ?"""
+_NOT_SENT = "SELECT state, connection_id FROM delivery WHERE id AMONG ? AND state <> 'sent'"
 _WAITING = (
     f"""SELECT count(*) FROM (SELECT 1 FROM delivery WHERE connection_id = ? AND {IS_WAITING} LIMIT ?) AS waiting"""
 )
@@ -55,6 +56,14 @@ def insert(connection: Connection, deliveries: Sequence[NewDelivery], now: Micro
     rows.sort(key=_by_id)
     insert_many(connection, DELIVERY, rows)
     return Inserted(len(rows), superseded, len(deliveries) - len(wanted))
+
+
+def unfinished(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Of these deliveries those that are not sent: state -> connections they are bound for. Pruned ones had ended."""
+    found: dict[str, list[str]] = {}
+    for state, connection_id in ask(connection, _NOT_SENT, sorted(ids)):
+        found.setdefault(state, []).append(connection_id)
+    return found
 
 
 def topic_of(new: NewDelivery) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, String, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 KEY_CHARS = 255
+IS_OPEN = "status IN ('pending', 'in_progress')"
+IS_WAITING = "state = 'waiting'"
 
 
 def _key(length: int = KEY_CHARS) -> Any:
@@ -154,3 +156,52 @@ class MetadataSchemaRow(SQLModel, table=True):
     hash: str = Field(max_length=64)
     version: int = Field(default=1)  # grows with every change; roles watch it
     updated_at: int = Field(sa_type=BigInteger)
+
+
+class ErasureRow(SQLModel, table=True):
+    """A request to erase, whoever made it, and where it stands. It names nobody once it is carried out."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'in_progress', 'completed', 'cancelled')"),
+        UniqueConstraint("connection_id", "request_id"),
+        Index("erasure_open", "status", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
+    )
+
+    id: str = Field(primary_key=True, max_length=26)
+    connection_id: str = Field(default="", sa_type=_key(26))  # of the source; empty: an operator
+    request_id: str = Field(sa_type=_key())  # the sender's own, a long one as its hash
+    regulation: str = Field(default="", max_length=32)
+    status: str = Field(max_length=16)
+    received_at: int = Field(sa_type=BigInteger)
+    expected_at: int = Field(sa_type=BigInteger)
+    acts_at: int = Field(sa_type=BigInteger)  # not carried out before: until then it can be withdrawn
+    changed_at: int = Field(sa_type=BigInteger)
+    sealed: str = Field(default="", sa_type=Text)  # whom to erase, encrypted, while it waits for acts_at
+    profiles: int = 0
+    deliveries: str = Field(default="[]", sa_type=Text)  # JSON: ids of erase deliveries
+    untold: str = Field(default="[]", sa_type=Text)  # JSON: destinations that did not confirm, once all have ended
+    queue: str = Field(default="", sa_type=Text)  # JSON: how far the inbox topic must be truncated
+    callbacks: str = Field(default="", sa_type=Text)  # JSON list of URLs to tell of each change, encrypted
+    callback_count: int = 0
+
+
+class ErasureCallbackRow(SQLModel, table=True):
+    """One change of status, told to one URL."""
+
+    __tablename__ = "erasure_callback"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'sent', 'dead', 'skipped')"),
+        Index("erasure_callback_due", "due_at", sqlite_where=text(IS_WAITING), postgresql_where=text(IS_WAITING)),
+        Index("erasure_callback_of", "erasure_id"),
+    )
+
+    id: str = Field(primary_key=True, max_length=26)
+    erasure_id: str = Field(max_length=26, foreign_key="erasure.id")
+    position: int  # which of the request's callbacks
+    status: str = Field(max_length=16)  # what it tells
+    changed_at: int = Field(sa_type=BigInteger)  # since when
+    state: str = Field(default="waiting", max_length=16)
+    attempts: int = 0
+    due_at: int = Field(sa_type=BigInteger)
+    detail: str = Field(default="", sa_type=Text)  # of the last attempt, a sentence

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hub.mapping.model import Change
+from hub.sdk.values import ErasureStatus
 
 Micros = int
 
@@ -72,6 +73,40 @@ class Erased:
     survivor: str
     identifiers: Mapping[str, Sequence[str]] = field(repr=False)
     tombstones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRecord:
+    """A request to erase as it stands; see ErasureRow. `untold` names destinations that have not confirmed it."""
+
+    id: str
+    connection_id: str
+    request_id: str
+    regulation: str
+    status: ErasureStatus
+    received_at: Micros
+    expected_at: Micros
+    acts_at: Micros
+    changed_at: Micros
+    sealed: str = field(repr=False)
+    profiles: int
+    deliveries: tuple[str, ...]
+    untold: tuple[str, ...]
+    queue: Mapping[str, int] | None
+    callbacks: str = field(repr=False)
+    callback_count: int
+
+
+class DueCallback(NamedTuple):
+    """A change of status that one of a request's URLs is to be told."""
+
+    id: str
+    erasure: ErasureRecord
+    position: int
+    status: ErasureStatus
+    changed_at: Micros
+    attempts: int
+    due_at: Micros
 
 
 View = dict[str, Any]

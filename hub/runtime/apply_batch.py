@@ -72,12 +72,12 @@ class Prepared(NamedTuple):
 class Hooks(NamedTuple):
     """What runtime adds to a batch, in its transaction.
 
-    `digest` is the keyed hash of tombstones. `erase` forgets a person everywhere. `follow` hears what was merged:
-    triggers and pushes hang on it.
+    `digest` is the keyed hash of tombstones. `erase` forgets a person everywhere, as a message of that connection asks.
+    `follow` hears what was merged: triggers and pushes hang on it.
     """
 
     digest: Callable[[str], str]
-    erase: Callable[[Connection, Erase, Micros], None]
+    erase: Callable[[Connection, str, Erase, Micros], None]
     follow: Callable[[Connection, Sequence[AppliedChange], MergeResult, Micros], None] | None = None
 
 
@@ -197,9 +197,9 @@ def _merge(state: Connection, changes: Sequence[AppliedChange], now: Micros, hoo
     result = profiles.merge(state, changes, now, hooks.digest)
     if hooks.follow is not None:
         hooks.follow(state, changes, result, now)
-    erasures = [erasure for applied in changes for erasure in applied.change.erasures]
-    for erasure in erasures:
-        hooks.erase(state, erasure, now)
+    erasures = [(applied.connection_id, erasure) for applied in changes for erasure in applied.change.erasures]
+    for connection_id, erasure in erasures:
+        hooks.erase(state, connection_id, erasure, now)
     return Counter(
         profiles_created=len(result.created),
         profiles_changed=len(result.changed),

@@ -1,8 +1,13 @@
-"""Erasing a person everywhere, in one transaction: each room forgets its part, destinations are told by delivery."""
+"""Erasing a person everywhere, in one transaction: each room forgets its part, destinations are told by delivery.
+
+What was asked and how far it has come stands in the erasure table (hub/profiles/requests.py); what takes longer than
+the transaction (destinations, callbacks, a wait) is followed up by erasure_watch.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection as Database
@@ -11,6 +16,7 @@ from sqlalchemy import select
 from hub.campaigns import store as campaigns
 from hub.core.clock import Micros
 from hub.core.ids import new_id
+from hub.core.secrets import Vault
 from hub.distributions import occasions
 from hub.distributions import store as distributions
 from hub.inbox import retention as inbox_rows
@@ -18,26 +24,96 @@ from hub.inbox.queue import Unreachable
 from hub.inbox.sql import open_inbox
 from hub.ledger.store import record_audit
 from hub.mapping.anonymous import is_anonymous
-from hub.mapping.model import Erase
+from hub.mapping.model import Erase, Identity
 from hub.outbox import operate, store
 from hub.outbox.tables import DELIVERY, PUSHED, REMEMBERED
 from hub.outbox.values import NewDelivery
-from hub.profiles import erasure, reading
-from hub.profiles.values import Erased
+from hub.profiles import erasure, reading, requests
+from hub.profiles.values import Erased, ErasureRecord
 from hub.registry import store as registry
 from hub.registry.values import Connection
 from hub.runtime.installation import Installation
-from hub.sdk.values import Operation
+from hub.sdk.json import dumps, loads
+from hub.sdk.values import ErasureStatus, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What erasing one person did, without naming them. `deliveries`: ids of those that tell destinations."""
+
+    profiles: int
+    messages: int
+    skipped: int
+    deliveries: tuple[str, ...]
+    destinations: tuple[str, ...]
 
 
 def erase_person(
     hub: Installation, database: Database, source_id: str, now: Micros, actor: str, request_id: str = ""
 ) -> dict[str, Any]:
-    """Erase whoever is known by this source_id, with everyone merged with them; what was done, without naming them.
+    """Erase whoever is known by this source_id, with everyone merged with them, as an operator asks; what was done.
 
     Nobody being known by it is no error: the tombstone keeps late messages out all the same.
     """
-    request_id = request_id or new_id(now // 1000)
+    record = requests.register(database, "", request_id or new_id(now // 1000), now)
+    requests.begin(database, record, now)
+    done = _erase(hub, database, source_id, record.request_id, now, actor)
+    _conclude(hub, database, record, [done], now)
+    return {
+        "request_id": record.request_id,
+        "profiles": done.profiles,
+        "messages": done.messages,
+        "deliveries_skipped": done.skipped,
+        "destinations": list(done.destinations),
+    }
+
+
+def erase_on_request(hub: Installation, database: Database, connection_id: str, erase: Erase, now: Micros) -> None:
+    """What an erasure message of a source asks, unless that was withdrawn; one that can be withdrawn still is put by."""
+    request_id = erase.request_id or new_id(now // 1000)
+    record = requests.register(database, connection_id, request_id, now, regulation=erase.regulation)
+    if record.status is ErasureStatus.CANCELLED:
+        return
+    if record.status is ErasureStatus.PENDING:
+        if record.acts_at > now:
+            requests.keep_sealed(database, record, sealed_erase(hub.vault, erase))
+            return
+        if not requests.begin(database, record, now):
+            return
+    carry_out(hub, database, record, [erase], now)
+
+
+def carry_out(
+    hub: Installation, database: Database, record: ErasureRecord, asked: Iterable[Erase], now: Micros
+) -> None:
+    """Erase whom a source's request means: by source_id, else everyone known by its identities."""
+    people = {source_id for erase in asked for source_id in _people(database, erase)}
+    actor = f"source:{record.regulation or 'erase'}"
+    done = [_erase(hub, database, one, record.request_id, now, actor) for one in sorted(people)]
+    _conclude(hub, database, record, done, now)
+
+
+def sealed_erase(vault: Vault, erase: Erase) -> str:
+    """Whom a request means, readable by this installation only."""
+    identities = [[one.type, one.value] for one in erase.identities]
+    return vault.seal(dumps({"source_id": erase.source_id, "identities": identities}).decode())
+
+
+def opened_erase(vault: Vault, sealed: str, at: Micros) -> Erase:
+    """The inverse of sealed_erase. Raises ConfigurationError for another installation's."""
+    told = loads(vault.open(sealed))
+    identities = tuple(Identity(kind, value, at) for kind, value in told["identities"])
+    return Erase(told["source_id"], identities, "", "", at)
+
+
+def _people(database: Database, erase: Erase) -> list[str]:
+    if erase.source_id:
+        return [erase.source_id]
+    return [found for one in erase.identities for found in reading.find(database, one.type, one.value)]
+
+
+def _erase(hub: Installation, database: Database, source_id: str, request_id: str, now: Micros, actor: str) -> Done:
+    """Each room forgets its part; destinations are told by delivery."""
     gone = erasure.erase(database, source_id, now, hub.vault.digest)
     names = {one: hub.vault.digest(one) for one in gone.source_ids}
     messages = inbox_rows.erase(database, gone.source_ids)
@@ -46,16 +122,25 @@ def erase_person(
     campaigns.erase(database, gone.source_ids)
     distributions.forget(database, gone.source_ids)
     occasions.erase(database, {one: operate.erased_source_id(name) for one, name in names.items()})
-    told = _tell_destinations(hub, database, gone, left, known, request_id, now)
-    done = {
+    told, deliveries = _tell_destinations(hub, database, gone, left, known, request_id, now)
+    done = Done(len(gone.source_ids), messages, left.skipped, deliveries, told)
+    detail = {
         "request_id": request_id,
-        "profiles": len(gone.source_ids),
+        "profiles": done.profiles,
         "messages": messages,
         "deliveries_skipped": left.skipped,
-        "destinations": told,
+        "destinations": list(told),
     }
-    record_audit(database, now, actor, "person.erased", names[source_id], done)
+    record_audit(database, now, actor, "person.erased", names[source_id], detail)
     return done
+
+
+def _conclude(hub: Installation, database: Database, record: ErasureRecord, done: Sequence[Done], now: Micros) -> None:
+    """With nothing to be told to destinations, and no topic to be truncated, that was all."""
+    deliveries = [one for each in done for one in each.deliveries]
+    is_complete = not deliveries and not hub.settings.kafka_bootstrap
+    profiles = sum(each.profiles for each in done)
+    requests.carried_out(database, record.id, profiles, deliveries, now, is_complete=is_complete)
 
 
 def erasure_in_queue(hub: Installation) -> dict[str, str]:
@@ -85,15 +170,6 @@ def erasure_in_queue(hub: Installation) -> dict[str, str]:
     return {"inbox": text}
 
 
-def erase_on_request(hub: Installation, database: Database, erase: Erase, now: Micros) -> None:
-    """What an erasure message from a source asks: by source_id, else everyone known by its identities."""
-    people = [erase.source_id] if erase.source_id else []
-    for identity in erase.identities if not people else ():
-        people.extend(reading.find(database, identity.type, identity.value))
-    for source_id in sorted(set(people)):
-        erase_person(hub, database, source_id, now, f"source:{erase.regulation or 'erase'}", erase.request_id)
-
-
 def _known_to(database: Database, source_ids: Sequence[str]) -> set[tuple[str, str]]:
     """(connection, source_id) for each name under which a vendor may know the person; asked before it is forgotten."""
     found: set[tuple[str, str]] = set()
@@ -111,8 +187,8 @@ def _tell_destinations(
     known: set[tuple[str, str]],
     request_id: str,
     now: Micros,
-) -> list[str]:
-    """Erase deliveries for every connection whose connector can erase; the names of those connections.
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Erase deliveries for every connection whose connector can erase; the names of those connections, and their ids.
 
     One for the survivor, and one for each source_id merged into it that the vendor may know: there they are two people.
     Of an anonymous id no vendor was told.
@@ -127,6 +203,7 @@ def _tell_destinations(
             remembered = left.remembered.get(connection.id, {}).get(source_id, {})
             deliveries.append(
                 NewDelivery(
+                    id=new_id(now // 1000),
                     connection_id=connection.id,
                     operation=Operation.ERASE,
                     source_id=operate.erased_source_id(hub.vault.digest(source_id)),
@@ -136,7 +213,7 @@ def _tell_destinations(
                 )
             )
     store.insert(database, deliveries, now)
-    return [connection.name for connection in able]
+    return tuple(connection.name for connection in able), tuple(one.id for one in deliveries)
 
 
 def _can_erase(hub: Installation, connection: Connection) -> bool:

@@ -1,4 +1,4 @@
-"""The schedule role as a process: distributions on time, mapping files watched, housekeeping every minute."""
+"""The schedule role as a process: distributions on time, mapping files and erasures watched, housekeeping every minute."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hub.core.logging import logger
 from hub.inbox.queue import Inbox, Unreachable
 from hub.inbox.sql import open_inbox
 from hub.mapping.watch import Mappings
+from hub.runtime.erasure_watch import ErasureWatch
 from hub.runtime.housekeeping import tidy
 from hub.runtime.installation import Installation
 from hub.runtime.mapping_watch import MappingWatch
@@ -26,6 +27,7 @@ def run_schedule(hub: Installation, stop: threading.Event) -> None:
     beside = [
         threading.Thread(target=_keep_tidy, args=(hub, stop), name="housekeeping", daemon=True),
         threading.Thread(target=watch.run, args=(stop,), name="mapping-watch", daemon=True),
+        threading.Thread(target=ErasureWatch(hub).run, args=(stop,), name="erasure-watch", daemon=True),
     ]
     for thread in beside:
         thread.start()

@@ -1,0 +1,134 @@
+"""Follows requests to erase: carries out what has waited long enough, and notices when everything is done.
+
+An erasure is complete when every destination has confirmed it and, with the inbox in Kafka, the topic was truncated past
+everything that stood in it. A destination that failed it for good is named to the operator, who ends the request by hand.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy.exc import DBAPIError
+
+from hub.core import clock
+from hub.core.clock import Micros
+from hub.core.database import is_passing, read, write
+from hub.core.logging import logger
+from hub.inbox.queue import Unreachable
+from hub.inbox.sql import open_inbox
+from hub.ledger.store import record_audit
+from hub.outbox import store as outbox
+from hub.profiles import requests
+from hub.profiles.values import ErasureRecord
+from hub.registry import store as registry
+from hub.runtime.callbacks import Callbacks
+from hub.runtime.erasure import carry_out, opened_erase
+from hub.runtime.installation import Installation
+from hub.runtime.live import LiveConnections
+from hub.sdk.errors import ConfigurationError
+from hub.sdk.values import ErasureStatus
+
+LOOK_S = 1.0
+ENDED = frozenset({"dead", "skipped"})
+
+_log = logger("erasure")
+
+
+class ErasureWatch:
+    """Used by the schedule role; several may run at once, since every step is taken by compare-and-set."""
+
+    def __init__(self, hub: Installation, live: LiveConnections | None = None) -> None:
+        self._hub = hub
+        self._callbacks = Callbacks(hub, live or LiveConnections(hub))
+        self._topic = Topic(hub) if hub.settings.kafka_bootstrap else None
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every second until `stop`."""
+        while not stop.wait(LOOK_S):
+            try:
+                self.step(clock.now())
+            except DBAPIError as error:
+                if not is_passing(error):
+                    raise
+                _log.warning("requests to erase are put off", why=type(error.orig).__name__)
+        if self._topic is not None:
+            self._topic.close()
+
+    def step(self, now: Micros) -> None:
+        """Do what is due at `now`."""
+        with read(self._hub.engine) as database:
+            waiting = [
+                one for one in requests.open_ones(database, ErasureStatus.PENDING) if one.sealed and one.acts_at <= now
+            ]
+            running = [one for one in requests.open_ones(database, ErasureStatus.IN_PROGRESS) if not one.untold]
+        for record in waiting:
+            self._carry_out(record, now)
+        for record in running:
+            self._follow(record, now)
+        self._callbacks.step(now)
+
+    def _carry_out(self, record: ErasureRecord, now: Micros) -> None:
+        try:
+            asked = [opened_erase(self._hub.vault, sealed, now) for sealed in record.sealed.split("\n")]
+        except ConfigurationError as error:
+            _log.error("a request to erase cannot be carried out", request=record.request_id, why=str(error))
+            return
+        with write(self._hub.engine) as database:
+            if requests.begin(database, record, now):
+                carry_out(self._hub, database, record, asked, now)
+
+    def _follow(self, record: ErasureRecord, now: Micros) -> None:
+        with read(self._hub.engine) as database:
+            left = outbox.unfinished(database, record.deliveries)
+            names = (
+                {one.id: one.name for one in registry.every(database, self._hub.vault, "destination")} if left else {}
+            )
+        if not ENDED.issuperset(left):
+            return
+        failed = sorted({names.get(each, each) for state in ENDED for each in left.get(state, [])})
+        if failed:
+            self._name(record, failed, now)
+        elif self._topic is None or self._topic.is_truncated_for(record):
+            with write(self._hub.engine) as database:
+                if requests.complete(database, record, now):
+                    detail = {"request_id": record.request_id}
+                    record_audit(database, now, "erasure watch", "erasure.completed", record.id, detail)
+
+    def _name(self, record: ErasureRecord, failed: list[str], now: Micros) -> None:
+        """Destinations that did not confirm: nobody but a person can see to it there."""
+        _log.error(
+            "destinations did not confirm an erasure; see `hub erasures show`",
+            request=record.request_id,
+            destinations=failed,
+        )
+        with write(self._hub.engine) as database:
+            requests.note(database, record, untold=failed)
+            detail = {"request_id": record.request_id, "destinations": failed}
+            record_audit(database, now, "erasure watch", "erasure.not_confirmed", record.id, detail)
+
+
+class Topic:
+    """The inbox topic, whose records of a person can be read until it is truncated past them."""
+
+    def __init__(self, hub: Installation) -> None:
+        from hub.inbox.kafka import KafkaInbox
+
+        self._hub = hub
+        inbox = open_inbox(hub.settings, hub.engine)
+        assert isinstance(inbox, KafkaInbox), "with HUB_KAFKA_BOOTSTRAP it is one"
+        self._inbox = inbox
+
+    def is_truncated_for(self, record: ErasureRecord) -> bool:
+        """Whether everything is gone that stood in the topic when the person was erased; housekeeping truncates it."""
+        try:
+            if record.queue is not None:
+                return self._inbox.is_truncated(record.queue)
+            ends = self._inbox.ends()  # looked at after the erasure, so they lie behind whatever it found
+        except Unreachable:
+            return False
+        with write(self._hub.engine) as database:
+            requests.note(database, record, queue=ends)
+        return False
+
+    def close(self) -> None:
+        self._inbox.close()
