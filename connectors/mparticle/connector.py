@@ -2,7 +2,7 @@
 
 - the URL itself: webhook output (one batch per request) and Firehose requests, told apart by `type`;
 - `/v2/events`, `/v2/bulkevents`, `/v2/bulkevents/historical`: the Events API for client libraries;
-- `/opendsr/...`: erasure requests in the OpenDSR dialect.
+- `/opendsr/...`: requests to erase in the OpenDSR dialect, their status, withdrawal and callbacks.
 
 Facts and set-up: docs/connectors/mparticle.md.
 """
@@ -14,17 +14,19 @@ from typing import ClassVar, Final
 
 from pydantic import BaseModel
 
-from connectors.mparticle import firehose, opendsr
+from connectors.mparticle import firehose
 from connectors.mparticle.doors import Guard
 from connectors.mparticle.messages import batch, batches, decode
+from connectors.mparticle.opendsr import Processor
 from connectors.mparticle.settings import MParticleSettings
 from hub.sdk.contract import Source
 from hub.sdk.errors import Busy, Forbidden, InboundError, PayloadInvalid, SignatureInvalid, TooLarge
-from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
+from hub.sdk.values import Erasure, InboundRequest, Json, RawMessage, Received, Reply, Request
 
 CODES: Final = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 413: "REQUEST_TOO_LARGE", 503: "UNAVAILABLE"}
 EVENTS: Final = frozenset({"events", "bulkevents", "bulkevents/historical"})
 ACCEPTED: Final = Reply(202)
+OPENDSR: Final = "opendsr/"
 _SLASHES: Final = re.compile("/+")
 
 
@@ -51,12 +53,12 @@ class MParticle(Source):
     def __init__(self, settings: MParticleSettings) -> None:
         super().__init__(settings)
         self._guard = Guard(settings)
+        self._opendsr = Processor(settings)
 
     def receive(self, request: InboundRequest) -> Received:
-        path = _SLASHES.sub("/", request.path).strip("/")  # the Python client doubles a slash (mparticle 0.16.1)
-        if path.startswith("opendsr"):
-            self._guard.admit_webhook(request)
-            return opendsr.receive(request, path.removeprefix("opendsr").strip("/"), self.settings.opendsr_domain)
+        path = _path(request)
+        if path.startswith(OPENDSR):
+            return self._opendsr_request(request, path.removeprefix(OPENDSR))
         name = path.removeprefix("v2/")
         if path and name not in EVENTS:
             raise UnknownPath
@@ -96,9 +98,29 @@ class MParticle(Source):
         )
         return Received(messages, ACCEPTED)
 
+    def _opendsr_request(self, request: InboundRequest, path: str) -> Received:
+        public = self._opendsr.public(request, path)
+        if public is not None:
+            return public
+        self._guard.admit_webhook(request)
+        return self._opendsr.receive(request, path)
+
+    def answer(self, request: InboundRequest, erasure: Erasure) -> Reply:
+        return self._opendsr.answer(request, erasure)
+
+    def callback(self, erasure: Erasure, url: str) -> Request:
+        return self._opendsr.callback(erasure, url)
+
     def refuse(self, request: InboundRequest, error: InboundError) -> Reply:
-        """The Events API's error shape (developers/server/http)."""
+        """The error shape of the Events API (developers/server/http), or of OpenDSR below its path."""
+        if _path(request).startswith(OPENDSR):
+            return self._opendsr.refuse(error)
         code = CODES.get(error.status, error.key.upper())
         body: Json = {"errors": [{"code": code, "message": str(error)}]}
         headers = {"Retry-After": str(max(1, error.retry_after_s))} if isinstance(error, Busy) else {}
         return Reply(error.status, body, headers)
+
+
+def _path(request: InboundRequest) -> str:
+    """Below the source's URL, without slashes too many: the Python client doubles one (mparticle 0.16.1)."""
+    return _SLASHES.sub("/", request.path).strip("/")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+from hub.sdk.json import dumps
 from hub.sdk.kit.sender import SimulatedSource, post
 from hub.sdk.values import InboundRequest, Json
 
@@ -35,6 +37,21 @@ class SimulatedMParticle(SimulatedSource):
             batch(2, "screen_view", {"screen_name": "Tents"}),
             batch(3, "session_start", {}),
         ]
+
+    def erasure(self, request_id: str, callback: str, secret: str, now: datetime) -> InboundRequest:
+        body = {
+            "regulation": "gdpr",
+            "subject_request_id": request_id,
+            "subject_request_type": "erasure",
+            "subject_identities": {"controller_customer_id": {"value": "cust_1001", "encoding": "raw"}},
+            "status_callback_urls": [callback],
+            "api_version": "3.0",
+        }
+        return replace(self.signed(dumps(body), secret, now), path="/opendsr/v3/requests")
+
+    def question(self, request_id: str, secret: str, now: datetime, *, withdraw: bool = False) -> InboundRequest:
+        asked = self.signed(b"", secret, now)
+        return replace(asked, method="DELETE" if withdraw else "GET", path=f"/opendsr/v3/requests/{request_id}")
 
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         return post(body, {"authorization": f"Bearer {secret}"}, now)

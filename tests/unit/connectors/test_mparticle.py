@@ -9,7 +9,7 @@ import pytest
 
 from hub.sdk.errors import Busy, Forbidden, InboundError, PayloadInvalid, SignatureInvalid, TooLarge
 from hub.sdk.json import dumps, loads
-from tests.unit.mapping.mparticle_samples import AT, BASIC, FOLDER, request, source
+from tests.unit.mapping.mparticle_samples import BASIC, request, source
 
 BATCH = dumps({"user_identities": {"customerid": "cust_1"}, "events": [], "source_request_id": "s-1"})
 
@@ -106,66 +106,6 @@ def test_other_paths_and_methods_are_refused(path: str, method: str, status: int
     with pytest.raises(PayloadInvalid) as refused:
         source().receive(request(BATCH, path, method))
     assert refused.value.status == status
-
-
-# ── OpenDSR ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_an_erasure_request_is_received_with_a_receipt() -> None:
-    body = (FOLDER / "18_opendsr_v3_erasure_request.json").read_bytes()
-    received = source(opendsr_domain="hub.example.com").receive(request(body, "/opendsr/requests"))
-    receipt: Any = received.reply.json
-    assert received.reply.status == 201
-    assert receipt["subject_request_id"] == "b2db5a4a-5db5-4221-abc8-651b51ac4d9d"
-    assert receipt["received_time"] == AT.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert base64.b64decode(receipt["encoded_request"]) == body
-    assert [one.dedup_key for one in received.messages] == ["opendsr.b2db5a4a-5db5-4221-abc8-651b51ac4d9d"]
-
-
-def test_discovery_names_what_the_hub_can_erase() -> None:
-    found: Any = source(opendsr_domain="hub.example.com").receive(request(b"", "/opendsr/discovery", "GET")).reply.json
-    assert found["processor_domain"] == "hub.example.com"
-    assert found["supported_subject_request_types"] == ["erasure"]
-
-
-@pytest.mark.parametrize("kind", ["access", "portability", None])
-def test_other_requests_are_refused_with_what_to_do(kind: str | None) -> None:
-    body = dumps({"subject_request_id": "r", "subject_request_type": kind})
-    with pytest.raises(PayloadInvalid, match="type erasure"):
-        source().receive(request(body, "/opendsr/requests"))
-
-
-RAW = {"email": {"value": "ada@example.com", "encoding": "raw"}}
-
-
-@pytest.mark.parametrize(
-    "named",
-    [
-        {},
-        {"subject_identities": {}},
-        {
-            "subject_identities": [
-                {"identity_type": "email", "identity_value": "ada@example.com", "identity_format": "raw"}
-            ]
-        },
-        {"subject_identities": {"email": {"value": "ab" * 32, "encoding": "sha256"}}},
-        {"subject_identities": {"email": "ada@example.com"}},
-        {"subject_identities": {"email": {"value": " ", "encoding": "raw"}}},
-        {"extensions": [], "subject_identities": None},
-    ],
-)
-def test_a_request_that_names_nobody_gets_no_receipt(named: dict[str, Any]) -> None:
-    body = dumps({"subject_request_id": "r", "subject_request_type": "erasure", **named})
-    with pytest.raises(PayloadInvalid, match="names nobody"):
-        source().receive(request(body, "/opendsr/requests"))
-
-
-@pytest.mark.parametrize(
-    "named", [{"subject_identities": RAW}, {"extensions": {"opendsr.mparticle.com": {"subject_identities": RAW}}}]
-)
-def test_a_person_may_be_named_at_the_top_or_in_the_vendors_extension(named: dict[str, Any]) -> None:
-    body = dumps({"subject_request_id": "r", "subject_request_type": "erasure", **named})
-    assert source().receive(request(body, "/opendsr/requests")).reply.status == 201
 
 
 # ── shapes that no page shows ────────────────────────────────────────────────────────────────────────────────────
