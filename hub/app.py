@@ -14,7 +14,7 @@ from hub.api.services import EXTENSION, Services
 from hub.core import logging, metrics
 from hub.core.settings import Settings
 from hub.inbox.sql import open_inbox
-from hub.runtime.erasures import RememberedErasures
+from hub.runtime.erasing.requested import RememberedErasures
 from hub.runtime.importing.uploads import UPLOADS, Uploads
 from hub.runtime.installation import Installation
 from hub.runtime.lifeline import watch_parent

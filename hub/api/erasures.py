@@ -10,7 +10,7 @@ from hub.api.services import services
 from hub.core import clock
 from hub.core.database import read, write
 from hub.profiles import requests
-from hub.runtime.erasures import complete, described, listed
+from hub.runtime.erasing.requested import complete, described, listed
 from hub.sdk.values import ErasureStatus
 
 erasures = Blueprint("erasures", __name__, url_prefix="/hub/v1")

@@ -20,7 +20,7 @@ from hub.ledger.store import record_audit
 from hub.profiles import reading
 from hub.runtime import distributing
 from hub.runtime.distributing import distribution_json
-from hub.runtime.erasure import erase_person, erasure_in_queue
+from hub.runtime.erasing.person import erase_person, erasure_in_queue
 from hub.runtime.names import usable_name
 from hub.runtime.shown import campaign_json
 

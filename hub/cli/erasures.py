@@ -8,7 +8,7 @@ from hub.cli.support import ACTOR, as_json, open_hub, print_fields, print_rows
 from hub.core import clock
 from hub.core.database import read, write
 from hub.profiles import requests
-from hub.runtime.erasures import complete, described, listed
+from hub.runtime.erasing.requested import complete, described, listed
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import ErasureStatus
 

@@ -77,7 +77,7 @@ def find(type_: str, value: str, json_: bool) -> None:
 def erase(source_id: str, lift: bool, yes: bool, json_: bool) -> None:
     """Erase a person everywhere, here and at destinations that support it. This cannot be undone."""
     from hub.profiles.erasure import lift as lift_tombstone
-    from hub.runtime.erasure import erase_person, erasure_in_queue
+    from hub.runtime.erasing.person import erase_person, erasure_in_queue
 
     hub, now = open_hub(), clock.now()
     if lift:

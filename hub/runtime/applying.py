@@ -18,7 +18,7 @@ from hub.registry.values import Connection
 from hub.runtime.apply import ApplyRole
 from hub.runtime.apply_batch import Compiled, Hooks, Mapper
 from hub.runtime.consuming_all import Consumers
-from hub.runtime.erasure import erase_on_request
+from hub.runtime.erasing.person import erase_on_request
 from hub.runtime.following import Follower
 from hub.runtime.installation import Installation
 from hub.runtime.live import LiveConnections

@@ -12,7 +12,7 @@ from hub.core.logging import logger
 from hub.inbox.queue import Inbox, Unreachable
 from hub.inbox.sql import open_inbox
 from hub.mapping.watch import Mappings
-from hub.runtime.erasure_watch import ErasureWatch
+from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.housekeeping import tidy
 from hub.runtime.installation import Installation
 from hub.runtime.mapping_watch import MappingWatch

@@ -19,7 +19,7 @@ from hub.ledger.store import audits, runs
 from hub.outbox.tables import DELIVERY
 from hub.registry import store as registry
 from hub.runtime import backfilling, equations
-from hub.runtime.erasure import erase_person
+from hub.runtime.erasing.person import erase_person
 from hub.runtime.live import LiveConnections
 from hub.runtime.schedule import ScheduleRole
 from hub.sdk.errors import ConfigurationError

@@ -11,7 +11,7 @@ from hub.core.database import read, write
 from hub.distributions.tables import DISTRIBUTION
 from hub.outbox.tables import DELIVERY
 from hub.profiles.erasure import lift
-from hub.runtime.erasure import erase_person
+from hub.runtime.erasing.person import erase_person
 from hub.runtime.housekeeping import tidy
 from hub.sdk.json import loads
 from tests.rooms.whole import Whole

@@ -17,8 +17,8 @@ from hub.registry.values import Connection
 from hub.runtime.apply import ApplyRole
 from hub.runtime.applying import hooks_of, mapper_of
 from hub.runtime.connections import add_source, remove
-from hub.runtime.erasure_watch import ErasureWatch
-from hub.runtime.erasures import RememberedErasures, complete, described, listed
+from hub.runtime.erasing.requested import RememberedErasures, complete, described, listed
+from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.live import LiveConnections
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads

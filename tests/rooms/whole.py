@@ -28,7 +28,7 @@ from hub.runtime.applying import hooks_of, mapper_of
 from hub.runtime.connections import add_destination, add_source
 from hub.runtime.deliver import DeliverRole
 from hub.runtime.distributing import add_distribution, run_by_hand
-from hub.runtime.erasure import erase_person
+from hub.runtime.erasing.person import erase_person
 from hub.runtime.installation import Installation
 from hub.runtime.schedule import ScheduleRole
 from hub.runtime.schema import metadata

@@ -21,8 +21,8 @@ from hub.outbox import store as outbox
 from hub.profiles import requests
 from hub.profiles.values import ErasureRecord
 from hub.registry import store as registry
-from hub.runtime.callbacks import Callbacks
-from hub.runtime.erasure import carry_out, opened_erase
+from hub.runtime.erasing.callbacks import Callbacks
+from hub.runtime.erasing.person import carry_out, opened_erase
 from hub.runtime.installation import Installation
 from hub.runtime.live import LiveConnections
 from hub.sdk.errors import ConfigurationError

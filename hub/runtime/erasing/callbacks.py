@@ -16,7 +16,7 @@ from hub.outbox.sender import Sender
 from hub.outbox.values import Policy
 from hub.profiles import requests
 from hub.profiles.values import DueCallback
-from hub.runtime.erasures import erasure_of, shown_url, urls_of
+from hub.runtime.erasing.requested import erasure_of, shown_url, urls_of
 from hub.runtime.installation import Installation
 from hub.runtime.live import LiveConnections
 from hub.sdk.errors import ConfigurationError, DeliveryError

@@ -1,7 +1,7 @@
 """Erasing a person everywhere, in one transaction: each room forgets its part, destinations are told by delivery.
 
 What was asked and how far it has come stands in the erasure table (hub/profiles/requests.py); what takes longer than
-the transaction (destinations, callbacks, a wait) is followed up by erasure_watch.py.
+the transaction (destinations, callbacks, a wait) is followed up by watch.py.
 """
 
 from __future__ import annotations
