@@ -20,10 +20,12 @@ from connectors.mparticle.messages import batch, batches, decode
 from connectors.mparticle.opendsr import Processor
 from connectors.mparticle.settings import MParticleSettings
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, Forbidden, InboundError, PayloadInvalid, SignatureInvalid, TooLarge
+from hub.sdk.errors import Busy, Forbidden, InboundError, Overloaded, PayloadInvalid, SignatureInvalid, TooLarge
 from hub.sdk.values import Erasure, InboundRequest, Json, RawMessage, Received, Reply, Request
 
-CODES: Final = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 413: "REQUEST_TOO_LARGE", 503: "UNAVAILABLE"}
+CODES: Final = {
+    400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 413: "REQUEST_TOO_LARGE", 429: "TOO_MANY_REQUESTS", 503: "UNAVAILABLE",
+}  # fmt: skip
 EVENTS: Final = frozenset({"events", "bulkevents", "bulkevents/historical"})
 ACCEPTED: Final = Reply(202)
 OPENDSR: Final = "opendsr/"
@@ -115,10 +117,11 @@ class MParticle(Source):
         """The error shape of the Events API (developers/server/http), or of OpenDSR below its path."""
         if _path(request).startswith(OPENDSR):
             return self._opendsr.refuse(error)
-        code = CODES.get(error.status, error.key.upper())
-        body: Json = {"errors": [{"code": code, "message": str(error)}]}
+        is_client = _path(request).removeprefix("v2/") in EVENTS
+        status = 429 if is_client and isinstance(error, Overloaded) else error.status
+        body: Json = {"errors": [{"code": CODES.get(status, error.key.upper()), "message": str(error)}]}
         headers = {"Retry-After": str(max(1, error.retry_after_s))} if isinstance(error, Busy) else {}
-        return Reply(error.status, body, headers)
+        return Reply(status, body, headers)
 
 
 def _path(request: InboundRequest) -> str:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, SecretStr
 from connectors.segment.messages import decode, sdk_batch, sdk_message, text, webhook_messages
 from connectors.segment.signature import is_signed, matches
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, InboundError, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import Busy, InboundError, Overloaded, PayloadInvalid, SignatureInvalid
 from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
 
 TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
@@ -30,6 +30,7 @@ METRICS: Final = "m"
 """The browser library's own telemetry: answered, not kept."""
 
 SUCCESS: Final = {"success": True}
+SLOW_DOWN: Final = 429
 CROSS_ORIGIN: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
 """Without these a browser reports every event as failed and sends it again."""
 
@@ -111,12 +112,17 @@ class Segment(Source):
         return Received(self._sdk(request, name), Reply(200, SUCCESS, CROSS_ORIGIN))
 
     def refuse(self, request: InboundRequest, error: InboundError) -> Reply:
-        """The Python library reads `code` and `message`; `invalid_json` is what Segment's own API answers."""
+        """The Python library reads `code` and `message`; `invalid_json` is what Segment's own API answers.
+
+        Libraries that are told to slow down (429) wait without counting that as a try; a classic webhook would be lost by it.
+        """
+        is_client = bool(request.path.strip("/"))
         code = "invalid_json" if error.key == PayloadInvalid.key else error.key
-        headers = dict(CROSS_ORIGIN) if request.path.strip("/") else {}
+        headers = dict(CROSS_ORIGIN) if is_client else {}
         if isinstance(error, Busy):
             headers["Retry-After"] = str(max(1, error.retry_after_s))
-        return Reply(error.status, {"code": code, "message": str(error)}, headers)
+        status = SLOW_DOWN if is_client and isinstance(error, Overloaded) else error.status
+        return Reply(status, {"code": code, "message": str(error)}, headers)
 
     # ── webhooks ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from hub.core import clock
 from hub.core.logging import logger
 from hub.inbox.accept import Door, HttpRequest, error_reply, too_large
-from hub.sdk.errors import Busy, PayloadInvalid
+from hub.sdk.errors import Overloaded, PayloadInvalid
 from hub.sdk.json import dumps
 from hub.sdk.values import EMPTY, Reply
 
@@ -65,9 +65,9 @@ class Readers:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Raises Busy if no place is free for a second."""
+        """Raises Overloaded if no place is free for a second."""
         if not self._places.acquire(timeout=TURN_S):
-            raise Busy("Too many senders are in the middle of a request; send it again later.")
+            raise Overloaded("Too many senders are in the middle of a request; send it again later.")
         try:
             yield
         finally:

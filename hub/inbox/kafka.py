@@ -28,7 +28,7 @@ from hub.inbox.kafka_topic import LOOK_S, Topic, connect_config
 from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
 from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
 from hub.ledger.retention import carry
-from hub.sdk.errors import Busy, ConfigurationError, TooLarge
+from hub.sdk.errors import Busy, ConfigurationError, Overloaded, TooLarge
 
 BATCH_BYTES: Final = 8_388_608  # a batch ends here even below its limit of messages: bodies are held in memory
 WAIT_S: Final = 0.2  # for the first record, when nothing is at hand
@@ -95,7 +95,7 @@ class KafkaInbox:
     def append(self, request: AcceptedRequest) -> None:
         """Raises TooLarge for a message that no record could hold, before anything is stored."""
         if self._store.waiting >= self._settings.inbox_limit:
-            raise Busy("More messages wait than HUB_INBOX_LIMIT allows; send it again when some are applied.")
+            raise Overloaded
         if self._store.is_down:
             raise Busy(DOWN)
         if not all(fits(message.body, self._settings) for message in request.messages):

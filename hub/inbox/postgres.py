@@ -22,7 +22,7 @@ from hub.inbox.commit import GroupCommit, RefusalKey
 from hub.inbox.refusals import add_refusals, forget_refusals, list_refusals
 from hub.inbox.tables import INBOX, request, tally
 from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
-from hub.sdk.errors import Busy
+from hub.sdk.errors import Overloaded
 
 BATCH_BYTES = 8_388_608  # a batch ends here even below its limit of messages: bodies are held in memory
 FRESH_S = 0.25  # how old the waiting count may be
@@ -114,7 +114,7 @@ class PostgresInbox:
 
     def append(self, accepted: AcceptedRequest) -> None:
         if self._store.waiting >= self._limit:
-            raise Busy("More messages wait than HUB_INBOX_LIMIT allows; send it again when some are applied.")
+            raise Overloaded
         self._commit.append(encode(accepted))
 
     def refuse(self, connection_id: str, reason: str, now: Micros) -> None:

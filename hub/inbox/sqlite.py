@@ -26,7 +26,7 @@ from hub.inbox.queue import Superseded
 from hub.inbox.refusals import add_refusals, forget_refusals, list_refusals
 from hub.inbox.tables import INBOX, InboxPositionRow
 from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
-from hub.sdk.errors import Busy, ConfigurationError
+from hub.sdk.errors import ConfigurationError, Overloaded
 
 POSITION: Any = InboxPositionRow.__table__  # type: ignore[attr-defined]
 NAME = "inbox"
@@ -146,7 +146,7 @@ class SqliteInbox:
 
     def append(self, request: AcceptedRequest) -> None:
         if self._store.waiting >= self._limit:
-            raise Busy("More messages wait than HUB_INBOX_LIMIT allows; send it again when some are applied.")
+            raise Overloaded
         self._commit.append(encode(request))
 
     def refuse(self, connection_id: str, reason: str, now: Micros) -> None:

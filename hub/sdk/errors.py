@@ -9,6 +9,7 @@ HubError
 │   ├── PayloadInvalid          -> 400
 │   ├── TooLarge                -> 413
 │   └── Busy                    -> 503 with Retry-After
+│       └── Overloaded          -> the same, or 429 where a source's clients slow down by it
 └── DeliveryError               a whole call to a vendor
     ├── Retryable               back off with jitter, same deliveries
     │   ├── Unreadable          an answer that is not what the vendor's API speaks
@@ -85,6 +86,12 @@ class Busy(InboundError):
     def __init__(self, message: str | None = None, retry_after_s: int = 5) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Overloaded(Busy):
+    """More messages wait than this hub takes (HUB_INBOX_LIMIT); send it again when some are applied."""
+
+    key = "overloaded"
 
 
 class DeliveryError(HubError):

@@ -15,7 +15,7 @@ from hub.core.database import write
 from hub.inbox import commit, sqlite
 from hub.inbox.sql import Inbox
 from hub.inbox.values import AcceptedRequest, Refusal
-from hub.sdk.errors import Busy
+from hub.sdk.errors import Busy, Overloaded
 from hub.sdk.values import RawMessage
 from tests.rooms.inbox.conftest import CONNECTION, NOW, accepted, apply, ids, terms, until
 
@@ -123,7 +123,7 @@ def test_above_the_inbox_limit_senders_are_busy_until_messages_are_applied(open_
     with suppress(Busy):
         for number in range(2_000):
             inbox.append(accepted(f"m{number}", f"n{number}"))
-    with pytest.raises(Busy, match="HUB_INBOX_LIMIT"):
+    with pytest.raises(Overloaded, match="HUB_INBOX_LIMIT"):
         inbox.append(accepted("more"))
     while apply(inbox):
         pass

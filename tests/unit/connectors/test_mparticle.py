@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.errors import Busy, Forbidden, InboundError, PayloadInvalid, SignatureInvalid, TooLarge
+from hub.sdk.errors import Busy, Forbidden, InboundError, Overloaded, PayloadInvalid, SignatureInvalid, TooLarge
 from hub.sdk.json import dumps, loads
 from tests.unit.mapping.mparticle_samples import BASIC, request, source
 
@@ -89,6 +89,15 @@ def test_refusals_have_the_shape_of_the_events_api_and_busy_says_when_to_come_ba
     reply = source().refuse(request(b""), Busy("The disk is full.", retry_after_s=7))
     assert (reply.status, reply.headers) == (503, {"Retry-After": "7"})
     assert reply.json == {"errors": [{"code": "UNAVAILABLE", "message": "The disk is full."}]}
+
+
+def test_clients_of_a_full_hub_are_told_to_slow_down_and_webhooks_to_come_again() -> None:
+    """Its library holds back by 429 with Retry-After; what the webhook output does with a 429 is not written anywhere."""
+    slow = source().refuse(request(b"", "/v2/events"), Overloaded())
+    assert (slow.status, slow.headers) == (429, {"Retry-After": "5"})
+    assert slow.json["errors"][0]["code"] == "TOO_MANY_REQUESTS"
+    assert source().refuse(request(b""), Overloaded()).status == 503
+    assert source().refuse(request(b"", "/v2/events"), Busy()).status == 503
 
 
 def test_the_largest_ids_keep_their_digits_when_a_key_is_taken_out() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.errors import Busy, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import Busy, Overloaded, PayloadInvalid, SignatureInvalid
 from hub.sdk.values import InboundRequest
 from tests.unit.connectors.segment_requests import (
     KEY,
@@ -193,3 +193,11 @@ def test_no_secret_shows_in_settings_or_refusals() -> None:
     with pytest.raises(SignatureInvalid) as refused:
         SOURCE.receive(sdk("/v1/batch", {"batch": []}, basic("other")))
     assert KEY not in str(refused.value)
+
+
+def test_libraries_of_a_full_hub_are_told_to_slow_down_and_webhooks_to_come_again() -> None:
+    """A library waits at 429 without counting it as a try; a classic webhook repeats a 5xx only."""
+    slow = SOURCE.refuse(sdk("/v1/batch", {}), Overloaded())
+    assert (slow.status, slow.headers["Retry-After"], slow.json["code"]) == (429, "5", "overloaded")
+    assert SOURCE.refuse(sdk("", {}), Overloaded()).status == 503
+    assert SOURCE.refuse(sdk("/v1/batch", {}), Busy()).status == 503
