@@ -141,7 +141,7 @@ def make_role(inbox: Inbox) -> ApplyRole:
     """The apply role with the shipped mapping, without what follows a merge."""
     document = read_mapping("segment", "", Folders()).document
     mapping = Mapping("0" * 64, compile_inbound(document, connection_id=CONNECTION, options={"currency": "GBP"}))
-    return ApplyRole(inbox, lambda _: mapping, Hooks(digest=str, erase=lambda *_: None), Settings().apply_batch)
+    return ApplyRole(inbox, lambda _: mapping, Hooks(digest=str, erase=lambda *_: ""), Settings().apply_batch)
 
 
 def fill(inbox: Inbox, messages: list[RawMessage]) -> None:

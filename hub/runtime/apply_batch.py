@@ -72,12 +72,12 @@ class Prepared(NamedTuple):
 class Hooks(NamedTuple):
     """What runtime adds to a batch, in its transaction.
 
-    `digest` is the keyed hash of tombstones. `erase` forgets a person everywhere, as a message of that connection asks.
-    `follow` hears what was merged: triggers and pushes hang on it.
+    `digest` is the keyed hash of tombstones. `erase` forgets a person everywhere, as a message of that connection asks, and
+    gives the name under which that is counted. `follow` hears what was merged: triggers and pushes hang on it.
     """
 
     digest: Callable[[str], str]
-    erase: Callable[[Connection, str, Erase, Micros], None]
+    erase: Callable[[Connection, str, Erase, Micros], str]
     follow: Callable[[Connection, Sequence[AppliedChange], MergeResult, Micros], None] | None = None
 
 
@@ -197,17 +197,18 @@ def _merge(state: Connection, changes: Sequence[AppliedChange], now: Micros, hoo
     result = profiles.merge(state, changes, now, hooks.digest)
     if hooks.follow is not None:
         hooks.follow(state, changes, result, now)
-    erasures = [(applied.connection_id, erasure) for applied in changes for erasure in applied.change.erasures]
-    for connection_id, erasure in erasures:
-        hooks.erase(state, connection_id, erasure, now)
-    return Counter(
+    erasures = Counter(
+        hooks.erase(state, applied.connection_id, erasure, now)
+        for applied in changes
+        for erasure in applied.change.erasures
+    )
+    return erasures + Counter(
         profiles_created=len(result.created),
         profiles_changed=len(result.changed),
         events=result.events,
         orders=result.orders,
         consents=result.consents,
         links=result.links,
-        erasures=len(erasures),
     )
 
 

@@ -84,8 +84,9 @@ class Hub:
     def another_role(self, limit: int = 100) -> ApplyRole:
         return ApplyRole(self.inbox, mapper, self.hooks, limit, now=lambda: NOW)
 
-    def erase(self, state: Any, erasure: Erase, now: int) -> None:
+    def erase(self, state: Any, _connection_id: str, erasure: Erase, now: int) -> str:
         retention.erase(state, store.erase(state, erasure.source_id, now, digest).source_ids)
+        return "erasures"
 
     def receives(self, *messages: dict[str, Any] | bytes, connection_id: str = SOURCE) -> None:
         raw = [

@@ -12,6 +12,7 @@ from hub.core import clock
 from hub.core.clock import DAY, HOUR, MINUTE, SECOND, Micros
 from hub.core.database import read, write
 from hub.inbox.accept import Door, HttpRequest
+from hub.ledger import store as ledger
 from hub.profiles import requests
 from hub.registry.values import Connection
 from hub.runtime.apply import ApplyRole
@@ -173,6 +174,22 @@ def test_a_request_that_is_withdrawn_before_it_was_applied_erases_nobody(desk: D
     assert desk.status("r-1") == "cancelled"
     assert desk.hears.statuses() == ["cancelled"]
     desk.whole.books()
+
+
+def test_the_sync_log_tells_erasures_from_those_put_by_and_those_withdrawn(whole: Whole, hears: Controller) -> None:
+    desk = Desk(whole, hears, opendsr_wait_hours="24")
+    desk.asks("r-1", skip_waiting_period=True)
+    desk.asks("r-2")
+    desk.asks("r-3")
+    desk("DELETE", "requests/r-3")
+    whole.applies()
+    with read(whole.engine) as database:
+        counts = ledger.runs(database).items[0].counts
+    assert {name: counts[name] for name in counts if name.startswith("erasures")} == {
+        "erasures": 1,
+        "erasures_put_by": 1,
+        "erasures_withdrawn": 1,
+    }
 
 
 def test_a_withdrawal_that_comes_too_late_is_refused_and_changes_nothing(desk: Desk) -> None:

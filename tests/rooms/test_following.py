@@ -113,8 +113,9 @@ class Hub:
             )
         self.time += LOOK_S
 
-    def erase(self, state: Any, erasure: Erase, now: int) -> None:
+    def erase(self, state: Any, _connection_id: str, erasure: Erase, now: int) -> str:
         profiles.erase(state, erasure.source_id, now, digest)
+        return "erasures"
 
     def role(self, **hooks: Any) -> ApplyRole:
         return ApplyRole(self.inbox, lambda _: Mapping(), self.hooks._replace(**hooks), 100, now=lambda: NOW)

@@ -36,6 +36,8 @@ from hub.runtime.installation import Installation
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import ErasureStatus, Operation
 
+ERASED, PUT_BY, WITHDRAWN = "erasures", "erasures_put_by", "erasures_withdrawn"
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -68,19 +70,23 @@ def erase_person(
     }
 
 
-def erase_on_request(hub: Installation, database: Database, connection_id: str, erase: Erase, now: Micros) -> None:
-    """What an erasure message of a source asks, unless that was withdrawn; one that can be withdrawn still is put by."""
+def erase_on_request(hub: Installation, database: Database, connection_id: str, erase: Erase, now: Micros) -> str:
+    """What an erasure message of a source asks, unless that was withdrawn; one that can be withdrawn still is put by.
+
+    Returns what became of it, as the sync run counts it.
+    """
     request_id = erase.request_id or new_id(now // 1000)
     record = requests.register(database, connection_id, request_id, now, regulation=erase.regulation)
     if record.status is ErasureStatus.CANCELLED:
-        return
+        return WITHDRAWN
     if record.status is ErasureStatus.PENDING:
         if record.acts_at > now:
-            requests.keep_sealed(database, record, sealed_erase(hub.vault, erase))
-            return
+            is_kept = requests.keep_sealed(database, record, sealed_erase(hub.vault, erase))
+            return PUT_BY if is_kept else WITHDRAWN
         if not requests.begin(database, record, now):
-            return
+            return WITHDRAWN
     carry_out(hub, database, record, [erase], now)
+    return ERASED
 
 
 def carry_out(
