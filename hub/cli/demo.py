@@ -24,15 +24,18 @@ import requests
 import yaml
 from pydantic import BaseModel
 
+from hub.core.ids import new_token
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover, example_settings
 from hub.runtime.installation import Installation
+from hub.sdk.kit.sender import SimulatedSource
 from hub.sdk.kit.simulator import Simulator
 from hub.sdk.values import Operation
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
 LOG_SHOWN = 4_000  # characters of the hub's log, where a step fails
+MOST = "500"  # rows asked for at once: more than the demo makes
 CAMPAIGN = {"name": "welcome", "pattern": "HELLO-######"}
 
 
@@ -146,19 +149,20 @@ class Demo:
             if found.source_class is None or not script.is_file():
                 continue
             plan = yaml.safe_load(script.read_text())
-            source = self.post("sources", {"connector": found.name, "name": found.name})
-            self.send(found, source, plan["messages"])
-            people.update(plan["profiles"])
+            vendor, secret = sender(found), new_token()
+            given = {name: value for name, value in vendor.settings(secret).items() if value}
+            source = self.post("sources", {"connector": found.name, "name": found.name, "settings": given})
+            self.send(found, source["webhook_url"], secret, plan["messages"])
+            people = joined(people, plan["profiles"])
         return people
 
-    def send(self, found: Found, source: Mapping[str, Any], messages: list[Any]) -> None:
-        sender_class = found.subject().sender_class
-        assert sender_class is not None, "a source with a demo brings its simulator"
+    def send(self, found: Found, url: str, secret: str, messages: list[Any]) -> None:
+        vendor = sender(found)
         for message in messages:
-            request = sender_class().webhook([message], source["secret"], datetime.now(UTC))
+            request = vendor.webhook([message], secret, datetime.now(UTC))
             answer = requests.request(
                 request.method,
-                source["webhook_url"] + request.path,
+                url + request.path,
                 params=request.query,
                 headers=request.headers,
                 data=request.raw_body,
@@ -166,7 +170,7 @@ class Demo:
             )
             if not answer.ok:
                 raise DemoFailed(f"a webhook of {found.title} was answered {answer.status_code}: {answer.text}")
-        done(f"{len(messages)} signed webhooks of {found.title} were accepted at {source['webhook_url']}")
+        done(f"{len(messages)} webhooks of {found.title} were accepted at {url}")
 
     def expect_profiles(self, people: Mapping[str, Any]) -> None:
         for source_id, wanted in people.items():
@@ -214,11 +218,13 @@ class Demo:
         self._show_log()
 
     def _sent(self, wanted: int) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.get("deliveries", status="sent", operation="messages")["deliveries"]
+        rows: list[dict[str, Any]] = self.get("deliveries", status="sent", operation="messages", limit=MOST)[
+            "deliveries"
+        ]
         return rows if len(rows) == wanted else []
 
     def _unsent(self, wanted: int) -> str:
-        rows = self.get("deliveries", operation="messages", limit="100")["deliveries"]
+        rows = self.get("deliveries", operation="messages", limit=MOST)["deliveries"]
         told = [
             f"{row['connection']}: {row['status']} {row['reason']} {row['detail']}"
             for row in rows
@@ -228,7 +234,7 @@ class Demo:
 
     def _show_log(self) -> None:
         click.echo("\nThe sync log:")
-        for run in reversed(self.get("sync-runs", limit="20")["sync_runs"]):
+        for run in reversed(self.get("sync-runs", limit=MOST)["sync_runs"]):
             counts = ", ".join(f"{count} {term}" for term, count in run["counts"].items() if count)
             click.echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {counts}")
         click.echo("")
@@ -261,6 +267,19 @@ class Demo:
 def _required(model: type[BaseModel]) -> dict[str, Any]:
     """The examples of what must be given."""
     return {name: value for name, value in example_settings(model).items() if model.model_fields[name].is_required()}
+
+
+def sender(found: Found) -> SimulatedSource:
+    """What plays the vendor of a source."""
+    sender_class = found.subject().sender_class
+    assert sender_class is not None, "a source that a demo plays brings its simulator"
+    return sender_class()
+
+
+def joined(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What two sources say of the same people, together."""
+    both = {name: joined(one[name], other[name]) for name in one if isinstance(one[name], dict) and name in other}
+    return {**one, **other, **both}
 
 
 def holds(profile: Any, wanted: Any) -> bool:

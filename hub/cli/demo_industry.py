@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from hub.cli.demo import Demo, DemoFailed, done, until
+from hub.cli.demo import Demo, DemoFailed, done, sender, until
 from hub.core import clock
 from hub.core.database import write
 from hub.mapping.text import snake
@@ -54,7 +54,7 @@ class IndustryDemo(Demo):
         found = self.found[self.industry.source]
         self._until_mapped(source)
         day = moments(self.industry, sender(found), datetime.now(UTC))
-        self.send(found, source, [each.message for each in day])
+        self.send(found, source["webhook_url"], source["secret"], [each.message for each in day])
         click.echo(f"  (from {day[0].at:%Y-%m-%d %H:%M} to {day[-1].at:%H:%M} UTC, {len(self.industry.people)} people)")
         return dict(expected(self.industry))
 
@@ -73,13 +73,6 @@ class IndustryDemo(Demo):
         if warned:
             raise DemoFailed(f"values were dropped: {warned[0]['warnings']}")
         super().expect_balance()
-
-
-def sender(found: Found) -> SimulatedSource:
-    """What plays the vendor of a source."""
-    sender_class = found.subject().sender_class
-    assert sender_class is not None, "a source with an industry brings its simulator"
-    return sender_class()
 
 
 def moments(industry: Industry, vendor: SimulatedSource, now: datetime) -> list[Moment]:

@@ -22,6 +22,8 @@ def test_the_demo_verifies_every_step_and_leaves_nothing_running() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+    for source in ("Segment", "mParticle"):
+        assert f"webhooks of {source} were accepted" in done.stdout
     assert "codes were published, one per person" in done.stdout
     assert "the books balance" in done.stdout
     assert not done.stderr
