@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from connectors.mparticle.messages import decode, text
+from connectors.mparticle.messages import decode
+from connectors.mparticle.opendsr_request import CALLBACKS, LONGEST_ID, callbacks, checked_id, named, skips_waiting
 from connectors.mparticle.settings import MParticleSettings
 from connectors.mparticle.signing import Signer
 from hub.sdk.errors import InboundError, PayloadInvalid
@@ -31,12 +30,8 @@ from hub.sdk.values import (
 )
 
 API_VERSION: Final = "3.0"
-EXTENSION: Final = "opendsr.mparticle.com"
 DUE: Final = timedelta(days=30)
 """What is promised; the hub erases within minutes unless it is told to wait, and passes on what its destinations support."""
-MOST_CALLBACKS: Final = 10
-LONGEST_URL: Final = 2_048
-LONGEST_ID: Final = 255
 IDENTITIES: Final = (
     "controller_customer_id", "email", "mobile_number", "phone_number_2", "phone_number_3", "mpid", "other",
     *(f"other{number}" for number in range(2, 11)),
@@ -111,35 +106,14 @@ class Processor:
         value, encode = decode(request.body)
         if not isinstance(value, dict):
             raise PayloadInvalid("The request is no JSON object.")
-        request_id = _checked_id(value)
-        named = _identities(value.get("subject_identities"))
-        if not any(map(_is_raw, [*named.values(), *_extension(value).values()])):
-            raise PayloadInvalid(
-                'The request names nobody; subject_identities is an object such as {"email": {"value": ..., "encoding": "raw"}}, '
-                "and a hashed value finds no one here."
-            )
-        wait = timedelta() if _skips_waiting(value) else timedelta(hours=self._settings.opendsr_wait_hours)
-        erasure = ErasureRequest(request_id, self._callbacks(value), wait.total_seconds(), DUE.total_seconds())
-        message = {**value, "type": "opendsr_request", "subject_identities": named}
-        return Received(
-            [RawMessage(encode(message), f"opendsr.{request_id}")], self._receipt(request, request_id), erasure
-        )
-
-    def _callbacks(self, value: Mapping[str, Any]) -> tuple[str, ...]:
-        """Where to tell of changes. What cannot be told is refused now, when the sender can still correct it."""
-        urls = value.get("status_callback_urls") or []
-        if not isinstance(urls, list) or len(urls) > MOST_CALLBACKS:
-            raise PayloadInvalid(f"status_callback_urls is a list of at most {MOST_CALLBACKS} URLs.")
-        allowed = self._settings.opendsr_callback_origins
-        for url in urls:
-            origin = _origin(url)
-            if origin is None or not (origin in allowed if allowed else origin.startswith("https://")):
-                raise PayloadInvalid(
-                    "A status callback goes to an https URL"
-                    + (" of one of the origins in opendsr_callback_origins" if allowed else "")
-                    + "; correct status_callback_urls."
-                )
-        return tuple(dict.fromkeys(urls))
+        request_id = checked_id(value)
+        message = {**value, "type": "opendsr_request", "subject_identities": named(value)}
+        message.pop(CALLBACKS, None)  # the hub keeps them apart, encrypted
+        wait = timedelta() if skips_waiting(value) else timedelta(hours=self._settings.opendsr_wait_hours)
+        urls = callbacks(value, self._settings.opendsr_callback_origins)
+        erasure = ErasureRequest(request_id, urls, wait.total_seconds(), DUE.total_seconds())
+        raw = RawMessage(encode(message), f"opendsr.{request_id}")
+        return Received([raw], self._receipt(request, request_id), erasure)
 
     def _discovery(self) -> Json:
         found: dict[str, Json] = {
@@ -173,64 +147,6 @@ class Processor:
     def _signed(self, status: int, value: Json) -> Reply:
         body = dumps(value)
         return Reply(status, headers=self._signer.headers(body), body=body)
-
-
-def _checked_id(value: Mapping[str, Any]) -> str:
-    kind, request_id = value.get("subject_request_type"), value.get("subject_request_id")
-    if kind != "erasure":
-        raise PayloadInvalid(
-            f"The hub takes requests of the type erasure, not {kind!r}; use its API for access and export."
-        )
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= LONGEST_ID or "/" in request_id:
-        raise PayloadInvalid(f"subject_request_id is a text of 1 to {LONGEST_ID} characters, best a UUID.")
-    return request_id
-
-
-def _identities(given: Json) -> dict[str, Json]:
-    """By type. Versions 1 and 2 of OpenDSR have a list, which may not name two of a type: one would be lost."""
-    if not isinstance(given, list):
-        return given if isinstance(given, dict) else {}
-    found: dict[str, Json] = {}
-    for one in given:
-        kind = text(one.get("identity_type")) if isinstance(one, dict) else None
-        if kind is None:
-            continue
-        if kind in found:
-            raise PayloadInvalid(f"The request names two identities of the type {kind}; send a request for each.")
-        found[kind] = {"value": one.get("identity_value"), "encoding": one.get("identity_format")}
-    return found
-
-
-def _extension(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    extensions = value.get("extensions")
-    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
-    inner = extension.get("subject_identities") if isinstance(extension, dict) else None
-    return inner if isinstance(inner, dict) else {}
-
-
-def _is_raw(identity: Json) -> bool:
-    return isinstance(identity, dict) and identity.get("encoding") == "raw" and text(identity.get("value")) is not None
-
-
-def _skips_waiting(value: Mapping[str, Any]) -> bool:
-    """The documentation has it at the top, its example in the extension."""
-    extensions = value.get("extensions")
-    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
-    return any(isinstance(one, dict) and one.get("skip_waiting_period") is True for one in (value, extension))
-
-
-def _origin(url: Json) -> str | None:
-    """`https://host:port` of a URL that can be called; None for any other."""
-    if not isinstance(url, str) or len(url) > LONGEST_URL or not url.isascii() or not url.isprintable():
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or " " in url:
-        return None
-    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port else "")
 
 
 def _iso(at: datetime) -> str:
