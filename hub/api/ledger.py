@@ -20,7 +20,7 @@ from hub.ledger.values import RunFilter
 from hub.outbox import operate
 from hub.outbox.values import Filters
 from hub.runtime.equations import check
-from hub.runtime.shown import attempt_json, message_json, run_json, with_times
+from hub.runtime.shown import attempt_json, with_times
 from hub.runtime.synclog import (
     DELIVERY_STATES,
     MESSAGE_STATES,
@@ -31,6 +31,8 @@ from hub.runtime.synclog import (
     delivery_page,
     distribution_id,
     named,
+    shown_messages,
+    shown_runs,
 )
 from hub.sdk.values import Operation
 
@@ -54,7 +56,8 @@ def sync_runs() -> Response:
             until=moment("until"),
         )
         page = store.runs(database, filters, request.args.get("cursor"), limit())
-    return jsonify(sync_runs=[run_json(run) for run in page.items], next_cursor=page.next_cursor)
+        shown = shown_runs(database, page.items)
+    return jsonify(sync_runs=shown, next_cursor=page.next_cursor)
 
 
 @ledger.get("/sync-runs/<run_id>")
@@ -66,7 +69,8 @@ def sync_run(run_id: str) -> Response:
         if run is None:
             raise not_found("sync run", run_id)
         attempts = store.attempts_of_run(database, run_id, None, 500).items
-    return jsonify(**run_json(run), attempts=[attempt_json(each) for each in attempts])
+        (shown,) = shown_runs(database, [run])
+    return jsonify(**shown, attempts=[attempt_json(each) for each in attempts])
 
 
 @ledger.get("/deliveries")
@@ -88,7 +92,7 @@ def delivery(delivery_id: str) -> Response:
     """One delivery with every attempt, its masked requests and answers."""
     expect_query()
     with read(services().engine) as database:
-        found = delivery_json(services().hub, database, delivery_id)
+        found = delivery_json(database, delivery_id)
     if found is None:
         raise not_found("delivery", delivery_id)
     return jsonify(found)
@@ -126,13 +130,13 @@ def cancel(delivery_id: str) -> Response:
     """Skip a delivery that waits. One that is under way or ended answers 409."""
     hub, now = services().hub, clock.now()
     with write(hub.engine) as database:
-        found = delivery_json(hub, database, delivery_id)
+        found = delivery_json(database, delivery_id)
         if found is None:
             raise not_found("delivery", delivery_id)
         if not operate.cancel(database, [delivery_id], now):
             raise ApiError(409, "not_waiting", f"The delivery is {found['state']}; only one that waits is cancelled.")
         store.record_audit(database, now, g.actor, "delivery.cancelled", delivery_id)
-        return jsonify(delivery_json(hub, database, delivery_id))
+        return jsonify(delivery_json(database, delivery_id))
 
 
 @ledger.get("/messages")
@@ -151,8 +155,9 @@ def messages() -> Response:
             until=moment("until"),
         )
         rows = seen.page(database, wanted, message_cursor(), most + 1, newest_first=True)
+        shown = shown_messages(database, rows[:most])
     following = cursor_text(rows[most - 1].cursor) if len(rows) > most else None
-    return jsonify(messages=[message_json(row) for row in rows[:most]], next_cursor=following)
+    return jsonify(messages=shown, next_cursor=following)
 
 
 @ledger.get("/refusals")
@@ -184,7 +189,7 @@ def _deliveries(filters: Filters) -> Response:
     hub = services().hub
     with read(hub.engine) as database:
         wanted = named(hub, database, filters, request.args.get("connection") or None)
-        rows, cursor = delivery_page(hub, database, wanted, request.args.get("cursor"), limit())
+        rows, cursor = delivery_page(database, wanted, request.args.get("cursor"), limit())
     return jsonify(deliveries=rows, next_cursor=cursor)
 
 

@@ -236,7 +236,8 @@ class Demo:
         click.echo("\nThe sync log:")
         for run in reversed(self.get("sync-runs", limit=MOST)["sync_runs"]):
             counts = ", ".join(f"{count} {term}" for term, count in run["counts"].items() if count)
-            click.echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {counts}")
+            whose = run["distribution"] or run["connection"] or "-"
+            click.echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {whose:<16} {counts}")
         click.echo("")
 
     def expect_balance(self) -> None:

@@ -14,17 +14,18 @@ from hub.ledger import store
 from hub.ledger.values import RunFilter
 from hub.outbox.values import Filters
 from hub.runtime.installation import Installation
-from hub.runtime.shown import run_json
 from hub.runtime.synclog import (
     DELIVERY_STATES,
     MESSAGE_STATES,
     RUN_KINDS,
     RUN_RESULTS,
+    connection_id,
     delivery_json,
     delivery_page,
     named,
     new_runs,
     records,
+    shown_runs,
 )
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import Operation
@@ -40,6 +41,7 @@ OPERATION = click.option("--operation", type=click.Choice(OPERATIONS), help="Onl
 @click.option("--source-id", help="Messages and deliveries of one person instead of runs.")
 @click.option("--status", type=click.Choice(STATES), help="Messages or deliveries in this state instead of runs.")
 @click.option("--kind", type=click.Choice(RUN_KINDS), help="Only runs of this kind.")
+@click.option("--connection", help="Only runs of this source or destination, by name.")
 @click.option("--result", type=click.Choice(RUN_RESULTS), help="Only runs with this result.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @as_json
@@ -48,6 +50,7 @@ def log(
     source_id: str | None,
     status: str | None,
     kind: str | None,
+    connection: str | None,
     result: str | None,
     limit: int,
     json_: bool,
@@ -55,20 +58,24 @@ def log(
     """The sync log, oldest of the page first. With --json one object a line."""
     hub = open_hub()
     if source_id is not None or status is not None:
-        if follow or kind or result:
-            raise ConfigurationError("--follow, --kind and --result are about runs; --source-id and --status are not.")
+        if follow or kind or connection or result:
+            raise ConfigurationError(
+                "--follow, --kind, --connection and --result are about runs; --source-id and --status are not."
+            )
         with read(hub.engine) as database:
             found = records(hub, database, source_id=source_id, status=status, limit=limit)
         for row in reversed(found):
             _print(row, json_=json_)
         return
-    filters, told = RunFilter(kind=kind, result=result), set[str]()
+    told = set[str]()
     with read(hub.engine) as database:
-        page = list(reversed(store.runs(database, filters, None, limit).items))
+        of_one = connection_id(hub, database, connection) if connection else None
+        filters = RunFilter(kind=kind, connection_id=of_one, result=result)
+        page = shown_runs(database, reversed(store.runs(database, filters, None, limit).items))
         if follow:
             told.update(run.id for run in new_runs(database, filters, set(), clock.now()))
     for run in page:
-        _print(run_json(run), json_=json_)
+        _print(run, json_=json_)
     if follow:
         _follow(hub, filters, told, json_=json_)
 
@@ -77,9 +84,9 @@ def _follow(hub: Installation, filters: RunFilter, told: set[str], *, json_: boo
     try:
         while True:
             with read(hub.engine) as database:
-                found = list(new_runs(database, filters, told, clock.now()))
+                found = shown_runs(database, new_runs(database, filters, told, clock.now()))
             for run in found:
-                _print(run_json(run), json_=json_)
+                _print(run, json_=json_)
             time.sleep(FOLLOW_S)
     except KeyboardInterrupt:
         return
@@ -92,10 +99,21 @@ def _print(row: dict[str, Any], *, json_: bool) -> None:
     at = row.get("started_at") or row.get("received_at") or row.get("created_at")
     if row["kind"] in RUN_KINDS:
         counts = ", ".join(f"{count} {name}" for name, count in row["counts"].items() if count)
-        click.echo(f"{at}  {row['kind']:<9} {row['result']:<8} {row['duration_ms']:>8} ms  {counts}  {row['detail']}")
+        whose = row["distribution"] or row["connection"] or "-"
+        told = [
+            str(at),
+            f"{row['kind']:<9}",
+            f"{row['result']:<8}",
+            f"{row['duration_ms']:>8} ms",
+            f"{whose:<16}",
+            counts,
+        ]
+        click.echo("  ".join([*told, row["detail"]]).rstrip())
         return
     if row["kind"] == "message":
-        click.echo(f"{at}  message   {row['state']:<12} {row['message_id']}  {row['reason']}")
+        click.echo(
+            f"{at}  message   {row['state']:<12} {row['connection']} {row['message_id']}  {row['reason']}".rstrip()
+        )
         return
     reason = " ".join(filter(None, [row["reason"], row["detail"]]))
     where = f"{row['connection']}/{row['operation']}"
@@ -129,7 +147,7 @@ def list_(
     with read(hub.engine) as database:
         wanted = Filters(status=status, operation=operation, source_id=source_id, reason=reason)
         filters = named(hub, database, wanted, connection)
-        rows, _ = delivery_page(hub, database, filters, None, limit)
+        rows, _ = delivery_page(database, filters, None, limit)
     if json_:
         print_json(rows)
         return
@@ -144,7 +162,7 @@ def show(delivery_id: str, json_: bool) -> None:
     """Show one delivery with every attempt: its masked requests and the vendor's answers."""
     hub = open_hub()
     with read(hub.engine) as database:
-        found = delivery_json(hub, database, delivery_id)
+        found = delivery_json(database, delivery_id)
     if found is None:
         raise ConfigurationError(f"There is no delivery {delivery_id!r}; `hub deliveries list` shows the newest.")
     if json_:
@@ -168,7 +186,7 @@ def cancel(delivery_id: str, json_: bool) -> None:
 
     hub, now = open_hub(), clock.now()
     with write(hub.engine) as database:
-        found = delivery_json(hub, database, delivery_id)
+        found = delivery_json(database, delivery_id)
         if found is None:
             raise ConfigurationError(f"There is no delivery {delivery_id!r}; `hub deliveries list` shows the newest.")
         if not operate.cancel(database, [delivery_id], now):

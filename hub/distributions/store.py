@@ -116,6 +116,11 @@ def every(connection: Connection) -> list[Distribution]:
     return [_distribution(row, targets.get(row["id"], [])) for row in rows]
 
 
+def names(connection: Connection) -> dict[str, str]:
+    """id -> name of every distribution, removed ones too."""
+    return {row.id: row.name for row in connection.execute(select(DISTRIBUTION.c.id, DISTRIBUTION.c.name))}
+
+
 def revision(connection: Connection) -> tuple[int, int]:
     """Changes whenever any distribution is added, changed or removed: the scheduler compares it."""
     versions = func.coalesce(func.sum(DISTRIBUTION.c.version), 0)

@@ -116,6 +116,11 @@ def every(database: Database, vault: Vault, role: str | None = None) -> Sequence
     return [_connection(row, vault) for row in database.execute(query)]
 
 
+def names(database: Database) -> dict[str, str]:
+    """id -> name of every connection."""
+    return {row.id: row.name for row in database.execute(select(TABLE.c.id, TABLE.c.name))}
+
+
 def revision(database: Database) -> tuple[int, int, int]:
     """Changes whenever any connection is added, changed or removed: roles compare it to know when to read again."""
     version, changed_at = func.coalesce(func.sum(TABLE.c.version), 0), func.coalesce(func.max(TABLE.c.updated_at), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from hub.core.ids import new_id
 from hub.distributions import store as distributions
 from hub.distributions.tables import PUBLICATION
 from hub.inbox import seen
-from hub.inbox.values import MessageFilter
+from hub.inbox.values import MessageFilter, StoredMessage
 from hub.ledger import store as ledger
 from hub.ledger.values import Run, RunFilter
 from hub.outbox import operate
@@ -23,7 +23,7 @@ from hub.outbox.values import Filters
 from hub.profiles import reading
 from hub.registry import store as registry
 from hub.runtime.installation import Installation
-from hub.runtime.shown import attempt_json, message_json
+from hub.runtime.shown import attempt_json, message_json, run_json
 from hub.sdk.errors import ConfigurationError
 
 MESSAGE_STATES = frozenset({"applied", "ignored", "quarantined"})
@@ -36,21 +36,40 @@ LATE: Micros = 60 * SECOND
 _PAGE = 500
 
 
+def shown_runs(database: Database, runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Runs with the names of their connection and distribution, None where there is none."""
+    connections, plans = registry.names(database), distributions.names(database)
+    return [
+        {
+            **run_json(run),
+            "connection": connections.get(run.connection_id or "", run.connection_id),
+            "distribution": plans.get(run.distribution_id or "", run.distribution_id),
+        }
+        for run in runs
+    ]
+
+
+def shown_messages(database: Database, rows: Iterable[StoredMessage]) -> list[dict[str, Any]]:
+    """Messages with the name of their source."""
+    names = registry.names(database)
+    return [{**message_json(row), "connection": names.get(row.connection_id, row.connection_id)} for row in rows]
+
+
 def delivery_page(
-    hub: Installation, database: Database, filters: Filters, cursor: str | None, limit: int
+    database: Database, filters: Filters, cursor: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Deliveries with the name of their connection and the code they carry, newest first, and the next cursor."""
     page = outbox.deliveries(database, filters, cursor, limit)
-    return _completed(hub, database, page.items), page.next_cursor
+    return _completed(database, page.items), page.next_cursor
 
 
-def delivery_json(hub: Installation, database: Database, delivery_id: str) -> dict[str, Any] | None:
+def delivery_json(database: Database, delivery_id: str) -> dict[str, Any] | None:
     """One delivery with every attempt: its masked requests and the vendor's answers."""
     found = outbox.delivery(database, delivery_id)
     if found is None:
         return None
     attempts = ledger.attempts_of(database, delivery_id, None, _PAGE).items
-    return {**_completed(hub, database, [found])[0], "attempts": [attempt_json(each) for each in attempts]}
+    return {**_completed(database, [found])[0], "attempts": [attempt_json(each) for each in attempts]}
 
 
 def records(
@@ -64,12 +83,12 @@ def records(
     people = [None] if source_id is None else _everyone(database, source_id)
     for person in people if status is None or status in MESSAGE_STATES else ():
         rows = seen.page(database, MessageFilter(source_id=person, state=status), None, limit, newest_first=True)
-        found.extend({"kind": "message", **message_json(row)} for row in rows)
+        found.extend({"kind": "message", **row} for row in shown_messages(database, rows))
     if source_id is not None:
         people = [*people, operate.erased_source_id(hub.vault.digest(source_id))]
     for person in people if status is None or status in DELIVERY_STATES else ():
         page = outbox.deliveries(database, Filters(status=status, source_id=person), None, limit)
-        found.extend({"kind": "delivery", **row} for row in _completed(hub, database, page.items))
+        found.extend({"kind": "delivery", **row} for row in _completed(database, page.items))
     found.sort(key=lambda row: str(row.get("created_at") or row.get("received_at")), reverse=True)
     return found[:limit]
 
@@ -127,8 +146,8 @@ def _everyone(database: Database, source_id: str) -> list[str | None]:
     return [source_id] if profile is None else [profile["source_id"], *profile["merged"]]
 
 
-def _completed(hub: Installation, database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    names = {each.id: each.name for each in registry.every(database, hub.vault)}
+def _completed(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    names = registry.names(database)
     publications = sorted({row["publication_id"] for row in rows if row["publication_id"]})
     query = select(PUBLICATION.c.id, PUBLICATION.c.code).where(PUBLICATION.c.id.in_(publications))
     codes = {row.id: row.code for row in database.execute(query)} if publications else {}

@@ -82,6 +82,16 @@ def test_runs_are_filtered(api: Api) -> None:
     assert ids() == [failed, apply]
 
 
+def test_runs_and_messages_name_their_connection_also_after_it_was_removed(api: Api) -> None:
+    web = api.add_source()
+    add_run(api, connection_id=web["id"])
+    add_messages(api, web["id"], 1)
+    assert api.get("/hub/v1/sync-runs")["sync_runs"][0]["connection"] == "web"
+    assert api.get("/hub/v1/messages")["messages"][0]["connection"] == "web"
+    assert api("DELETE", "/hub/v1/sources/web").status_code == 200
+    assert api.get("/hub/v1/sync-runs")["sync_runs"][0]["connection"] == web["id"]
+
+
 def test_a_run_shows_its_attempts(api: Api) -> None:
     run = add_run(api, "request")
     with write(api.engine) as database:

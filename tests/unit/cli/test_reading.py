@@ -49,7 +49,9 @@ def busy(shell: Shell) -> Shell:
         database.execute(DELIVERY.update().where(DELIVERY.c.source_id == "ada").values(state="dead", reason="rejected"))
         for place, kind in enumerate(("apply", "occasion", "request")):
             result = "partial" if kind == "apply" else "ok"
-            ledger.record_run(database, Run(new_id((NOW // 1000) + place), kind, NOW + place, 1500, {"n": 1}, result))
+            of = crm["id"] if kind == "request" else None
+            run = Run(new_id((NOW // 1000) + place), kind, NOW + place, 1500, {"n": 1}, result, connection_id=of)
+            ledger.record_run(database, run)
     return shell
 
 
@@ -59,6 +61,14 @@ def test_the_log_prints_one_object_a_line_oldest_first(busy: Shell) -> None:
     assert [row["kind"] for row in busy.lines("log", "--kind", "request")] == ["request"]
     assert [row["kind"] for row in busy.lines("log", "--result", "partial")] == ["apply"]
     assert len(busy.text("log").splitlines()) == 3
+
+
+def test_a_run_names_its_connection_and_can_be_asked_for_by_it(busy: Shell) -> None:
+    (row,) = busy.lines("log", "--connection", "crm")
+    assert (row["kind"], row["connection"], row["distribution"]) == ("request", "crm", None)
+    assert " crm " in busy.text("log", "--connection", "crm")
+    assert "no connection" in busy.error("log", "--connection", "nothing")
+    assert "--connection" in busy.error("log", "--connection", "crm", "--source-id", "ada")
 
 
 def test_the_log_of_a_person_is_that_of_everyone_merged_with_them(busy: Shell) -> None:
