@@ -43,6 +43,17 @@ def test_an_attribute_that_is_null_is_a_tag() -> None:
     }  # fmt: skip
 
 
+def test_a_reserved_attribute_that_is_null_is_no_tag() -> None:
+    assert apply({"user_attributes": {"$City": None, "$FirstName": None}}).fields == {
+        "address.city": REMOVED, "first_name": REMOVED,
+    }  # fmt: skip
+
+
+def test_a_national_number_is_read_by_the_country_of_its_owner() -> None:
+    change = apply({"user_attributes": {"$Mobile": "020 7946 0018", "$Country": "GB"}})
+    assert change.fields == {"phone": "+442079460018", "address.country": "GB"}
+
+
 def test_a_tag_that_is_deleted_in_the_same_batch_is_gone() -> None:
     change = apply({"user_attributes": {"platinum_member": None}, "deleted_user_attributes": ["platinum_member"]})
     assert change.fields == {"metadata.platinum_member": REMOVED}
