@@ -42,6 +42,11 @@ def test_a_step_of_a_journey_without_an_answer_is_the_event_it_sends() -> None:
     assert not change.warnings
 
 
+def test_the_traits_beside_an_event_of_a_journey_answer_nothing() -> None:
+    message = {"type": "track", "event": "Offer Sent", "traits": {"welcome__step_2": True}, "context": STEP}
+    assert [event.name for event in apply(message).events] == ["Offer Sent"]
+
+
 def test_what_a_step_of_a_journey_leaves_open_stays_a_trait() -> None:
     change = apply({"type": "identify", "traits": {"welcome__step_2": "waiting"}, "context": STEP})
     assert change.fields == {"metadata.welcome__step_2": "waiting"}
