@@ -14,7 +14,10 @@ from hub.sdk.values import RawMessage
 
 MAX_ID = 128
 ROW_MESSAGES = 250  # of one row at most
-OWN_TIME = frozenset({"timestamp", "time", "at", "occurred_at", "occurredAt", "event_time", "eventTime"})
+OWN_TIME = frozenset(
+    {"timestamp", "time", "at", "occurred_at", "occurredAt", "event_time", "eventTime", "originalTimestamp", "timestamp_ms",
+     "timestamp_unixtime_ms"}
+)  # fmt: skip
 """Names under which senders write the time of a message. With it, an equal body is the same message sent again."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,12 @@ def test_without_an_id_the_same_timed_body_is_the_same_message():
     assert identify("c", RawMessage(TIMED))[1] is False
     assert identify("c", RawMessage(TIMED))[0] != identify("other", RawMessage(TIMED))[0]
     assert identify("c", RawMessage(TIMED))[0] != identify("c", RawMessage(TIMED + b" "))[0]
+
+
+@pytest.mark.parametrize("name", ["timestamp", "originalTimestamp", "timestamp_ms", "timestamp_unixtime_ms", "time"])
+def test_a_time_is_known_by_the_names_that_senders_give_it(name):
+    body = json.dumps({"userId": "u", name: 1_773_480_000_000}).encode()
+    assert identify("c", RawMessage(body)) == identify("c", RawMessage(body))
 
 
 def test_without_an_id_and_a_time_every_body_is_a_message_of_its_own():
