@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hub.mapping.dispatch import always, dispatcher
@@ -29,7 +29,8 @@ class Compiled:
     """The engine of generated functions."""
 
     def __init__(self, tree: InboundTree, groups: Sequence[Group]) -> None:
-        lets = _let_functions(tree.lets, is_inbound=True)
+        lets, waiting = _let_functions(tree.lets, is_inbound=True)
+        self.lets: Mapping[str, Pending] = waiting
         self.source_id = _value(tree.source_id, lets, is_inbound=True)
         self.at = _value(tree.at, lets, is_inbound=True)
         self.test = _value(tree.test, lets, is_inbound=True)
@@ -50,7 +51,8 @@ class OutboundCompiled:
     """Generated functions for the rules of each section."""
 
     def __init__(self, tree: OutboundTree) -> None:
-        lets = _let_functions(tree.lets, is_inbound=False)
+        lets, waiting = _let_functions(tree.lets, is_inbound=False)
+        self.lets: Mapping[str, Pending] = waiting
         rules = [rule for section in tree.sections.values() for rule in section.rules]
         self._conditions = {id(rule): _condition(rule, lets, is_inbound=False) for rule in rules}
         self._fields = {id(rule): _value(rule.fields, lets, is_inbound=False) for rule in rules}
@@ -63,12 +65,16 @@ class OutboundCompiled:
         return self._fields[id(rule)](draft)
 
 
-def _let_functions(lets: tuple[tuple[str, Row], ...], *, is_inbound: bool) -> dict[str, Function]:
-    """One function per name, which reads it at most once per message."""
+def _let_functions(
+    lets: tuple[tuple[str, Row], ...], *, is_inbound: bool
+) -> tuple[dict[str, Function], dict[str, Pending]]:
+    """One function per name, which reads it at most once per message; and the same for the interpreter."""
     made: dict[str, Function] = {}
+    waiting: dict[str, Pending] = {}
     for name, row in lets:
-        made[name] = _remembering(name, _value(row, made, is_inbound=is_inbound))
-    return made
+        evaluate = _value(row, made, is_inbound=is_inbound)
+        made[name], waiting[name] = _remembering(name, evaluate), Pending(evaluate)
+    return made, waiting
 
 
 def _remembering(name: str, evaluate: Function) -> Function:

@@ -40,13 +40,14 @@ class Emitter:
         self.is_inbound = is_inbound
         self._lets = lets
         self.constants: dict[str, Any] = {
-            "A": ABSENT, "R": REMOVED, "E": _NO_FIELDS, "true": is_true, "holds": holds, "formula": formula_value, "by_fold": found_by_fold, "folded_keys": folded_keys,
+            "A": ABSENT, "R": REMOVED, "E": _NO_FIELDS, "true": is_true, "holds": holds, "formula": formula_value, "by_fold": found_by_fold, "folded_keys": folded_keys, "object_of": _object_of,
         }  # fmt: skip
         self._named: dict[tuple[type, Any], str] = {}
         self._count = 0
         self._indent = 1
         self._loops = [_Loop("", "m", 1)]
         self._lines: list[str | list[str]] = [self._loops[0].opening]
+        self._lets_read: dict[str, str] = {}  # root -> the variable that holds its object, once asked for
         self._folded: dict[str, str] = {}  # container -> the variable that holds its folded keys, once asked for
 
     # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -179,13 +180,21 @@ class Emitter:
         return variable
 
     def _let_container(self, root: str, steps: tuple[Step, ...]) -> str:
-        variable = self._root_value(root)
-        for step in (None, *steps):
+        """Read when it is first needed: a name that nobody asks for is not read, and may not warn."""
+        variable = self._lets_read.get(root)
+        if variable is None:
+            variable = self._lets_read[root] = self.name("t")
+            self._open(self._loops[0], f"{variable} = None")
+        name = root.removeprefix("let:")
+        if name in self._lets:
+            value = f"{self.constant(self._lets[name])}(x)"
+        else:
+            self.constants["let"] = let_value
+            value = f"let({self.constant(name)}, x)"
+        self.line(f"if {variable} is None: {variable} = object_of({value})")
+        for step in steps:
             inner = self.name("t")
-            if step is None:
-                self.line(f"{inner} = {variable}")
-            else:
-                self._step(self.line, inner, variable, step)
+            self._step(self.line, inner, variable, step)
             self.line(f"if {inner}.__class__ is not dict: {inner} = E")
             variable = inner
         return variable
@@ -224,7 +233,7 @@ class Emitter:
         """The variable with the value of an expression; `get(path, path)` is read in line."""
         value = self.name()
         paths = dict(formula.names)
-        lets = sum(path.root.startswith("let:") for path in paths.values())
+        lets = len({path.root for path in paths.values() if path.root.startswith("let:")})
         arguments = formula.tree["children"]
         is_get = (
             formula.tree["type"] == "function_expression" and formula.tree["value"] == "get" and len(arguments) == 2
@@ -248,7 +257,7 @@ class Emitter:
         if isinstance(condition, FromPath):
             return self.truth(condition.path)
         paths = dict(condition.names)
-        lets = sum(path.root.startswith("let:") for path in paths.values())
+        lets = len({path.root for path in paths.values() if path.root.startswith("let:")})
         if condition.reads_all or lets > 1 or not _is_simple(condition.tree):
             self.share_items()
             return f"holds({self.constant(condition)}, x)"
@@ -263,10 +272,28 @@ class Emitter:
             left, right = (self._simple(child, paths) for child in children)
             return f"({left} {word} {right})"
         if kind == "comparator":
-            chain, text = children if field_chain(children[0]) else reversed(children)
+            given, wanted = children if _is_known(children[1]) else reversed(children)
+            if literal(wanted) is None:
+                return self._is_null(self._operand(given, paths), is_not=node["value"] == "ne")
             sign = "==" if node["value"] == "eq" else "!="
-            return f"({self._read_chain(chain, paths)} {sign} {self.constant(literal(text))})"
+            return f"({self._operand(given, paths)} {sign} {self.constant(literal(wanted))})"
+        if kind == "function_expression":
+            text = self._read_chain(children[0], paths)
+            return f"({text}.__class__ is str and {text}.startswith({self.constant(literal(children[1]))}))"
         return self.truth(self._chain_path(node, paths))
+
+    def _is_null(self, value: str, *, is_not: bool) -> str:
+        """As expressions see it: what is absent or was removed is null too."""
+        if is_not:
+            return f"({value} is not None and {value} is not A and {value} is not R)"
+        return f"({value} is None or {value} is A or {value} is R)"
+
+    def _operand(self, node: Any, paths: dict[str, Path]) -> str:
+        """What is compared with a text: a value, or a text in lower case."""
+        if node["type"] != "function_expression":
+            return self._read_chain(node, paths)
+        text = self._read_chain(node["children"][0], paths)
+        return f"({text}.lower() if {text}.__class__ is str else None)"
 
     def truth(self, path: Path) -> str:
         """Whether the value at a path is true: as in Python, but 0 is true as well."""
@@ -286,15 +313,34 @@ class Emitter:
         return Path(path.root, path.steps + tuple(Step(key, None) for key in keys[1:]), ".".join(keys))
 
 
+def _object_of(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = value if value.__class__ is dict else _NO_FIELDS
+    return found
+
+
 def _is_simple(node: Any) -> bool:
-    """Whether it compares dotted paths with texts, and joins that by `&&`, `||` and `!`."""
+    """Whether it compares dotted paths (or these in lower case) with texts or null, asks what a text starts with, and joins
+    that by `&&`, `||` and `!`."""
     kind, children = node["type"], node["children"]
     if kind in {"not_expression", "and_expression", "or_expression"}:
         return all(map(_is_simple, children))
     if kind == "comparator":
         return node["value"] in {"eq", "ne"} and (_is_comparison(*children) or _is_comparison(*reversed(children)))
+    if kind == "function_expression":
+        return node["value"] == "starts_with" and field_chain(children[0]) is not None and _is_text(children[1])
     return field_chain(node) is not None
 
 
-def _is_comparison(chain: Any, text: Any) -> bool:
-    return field_chain(chain) is not None and text["type"] == "literal" and isinstance(literal(text), str)
+def _is_comparison(given: Any, known: Any) -> bool:
+    if given["type"] == "function_expression" and _is_text(known):
+        given = given["children"][0] if given["value"] == "lower" else given
+    return field_chain(given) is not None and _is_known(known)
+
+
+def _is_known(node: Any) -> bool:
+    """A text or null, as they stand in the expression."""
+    return _is_text(node) or (node["type"] == "literal" and literal(node) is None)
+
+
+def _is_text(node: Any) -> bool:
+    return node["type"] == "literal" and isinstance(literal(node), str)

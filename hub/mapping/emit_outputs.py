@@ -9,7 +9,7 @@ from hub.mapping.additions import ADDERS, EVENT_FIELDS, add_consents, add_identi
 from hub.mapping.draft import Draft, add_identity, add_profile
 from hub.mapping.emit import Emitter
 from hub.mapping.emit_rows import RowEmitter
-from hub.mapping.engine import add_output, add_part, stamp
+from hub.mapping.engine import add_output, add_part
 from hub.mapping.paths import ABSENT
 from hub.mapping.tree import EachEntry, EachItem, Formula, FromPath, Index, Items, Merge, Object, Pick, Row, Spread
 from hub.mapping.tree_rules import (
@@ -35,7 +35,7 @@ def outputs_function(
     emitter = Emitter(is_inbound=True, lets=lets)
     emitter.constants |= {
         "add_profile": add_profile, "add_part": add_part, "add_output": add_output, "add_identity": add_identity,
-        "add_order": add_order, "open_order": open_order, "add_identities": add_identities, "add_consents": add_consents, "stamp": stamp, "new_event": new_event,
+        "add_order": add_order, "open_order": open_order, "add_identities": add_identities, "add_consents": add_consents, "new_event": new_event,
     }  # fmt: skip
     rows = RowEmitter(emitter)
     if when is not None:
@@ -69,7 +69,8 @@ def _profile(output: ProfileOutput, emitter: Emitter, rows: RowEmitter) -> None:
         def store(value: str, row: Row = row, key: str = key) -> None:
             emitter.line(f"{fields}[{key}] = {value}")
             if row.at is not None:
-                emitter.line(f"stamp({emitter.constant(row)}, ({key},), {times}, x)")
+                at = rows.row(row.at)
+                emitter.line(f"if {at}.__class__ is int: {times}[{key}] = x.capped({at})")
 
         rows.store(row, store, removed=True, on_default=f"{defaults}.add({key})" if row.default is not ABSENT else None)
     for prefix, part in parts:

@@ -79,7 +79,21 @@ class PickEmitter(ABC):
             value = emitter.formula(source)
             self._check(row, source, value, store, on_null)
         else:
-            store(emitter.constant(source.value))  # a plain constant: see _is_common
+            self._constant(row, source, store, on_null)
+
+    def _constant(self, row: Pick, source: Constant, store: Store, on_null: Callable[[], None] | None) -> None:
+        """What is known of it by now is not asked again for each message."""
+        value = source.value
+        if value is None:
+            if on_null is not None:
+                on_null()
+        elif is_blank_for(value, row.blanks):
+            self.emitter.line("pass")
+        elif row.values is None and row.coerce is None:
+            store(self.emitter.constant(value))
+        else:
+            names = f"{self.emitter.constant(row)}, {self.emitter.constant(source)}"
+            self._passed(names, self.emitter.constant(value), store, on_null)
 
     def _candidate(self, row: Pick, source: Candidate, store: Store, on_null: Callable[[], None] | None) -> None:
         emitter = self.emitter
@@ -165,7 +179,7 @@ class PickEmitter(ABC):
                     store(result)
             with emitter.block("else:"):
                 self._solid(row, names, value, store, on_null)
-        elif row.blanks or row.values is not None:
+        elif lists_scalars(row.blanks) or row.values is not None:
             with emitter.block(f"if not blank({value}, {emitter.constant(row.blanks)}):"):
                 self._solid(row, names, value, store, on_null)
         else:
@@ -176,7 +190,7 @@ class PickEmitter(ABC):
 
         Money: a float whose minor units divide back to it is that decimal number exactly (both have at most 15 digits).
         """
-        if not self.emitter.is_inbound or row.blanks or row.values is not None:
+        if not self.emitter.is_inbound or lists_scalars(row.blanks) or row.values is not None:
             return None
         if row.kind == "boolean":
             return [(f"if {value} is True or {value} is False:", value)]
@@ -244,12 +258,14 @@ class PickEmitter(ABC):
             store(made)
 
 
-def is_plain_constant(row: Pick) -> bool:
-    """A constant that needs no look at run time."""
-    source = row.sources[0] if len(row.sources) == 1 else None
-    if not isinstance(source, Constant) or row.coerce is not None or row.values is not None:
-        return False
-    return source.value is not None and not is_blank_for(source.value, row.blanks)
+def lists_scalars(blanks: frozenset[str]) -> bool:
+    """Whether a number or a boolean may be blank: written as text, it would stand among these."""
+    return any(text in {"true", "false"} or text.strip("+-").replace(".", "", 1)[:1].isdigit() for text in blanks)
+
+
+def is_common_source(source: Source) -> bool:
+    """A constant that is an object or a list is left to the interpreter, which looks at how deep it nests."""
+    return not isinstance(source, Constant) or not isinstance(source.value, dict | list | float)
 
 
 def _failed(draft: Draft, row: Pick, source: Source, failure: Failed) -> None:

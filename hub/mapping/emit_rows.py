@@ -7,12 +7,13 @@ from typing import Any
 from hub.mapping.bounds import bounded
 from hub.mapping.draft import Draft, Missing
 from hub.mapping.emit import Emitter
-from hub.mapping.emit_picks import PickEmitter, Store, is_plain_constant
+from hub.mapping.emit_picks import PickEmitter, Store, is_common_source, lists_scalars
 from hub.mapping.keytable import SpreadTable
 from hub.mapping.meaning import (
     Defaulted,
     each_of_value,
     in_dialect,
+    indexed,
     is_blank_for,
     kind_name,
     spaced,
@@ -23,10 +24,10 @@ from hub.mapping.paths import ABSENT
 from hub.mapping.reference import evaluate, evaluate_marked
 from hub.mapping.tree import (
     Build,
-    Constant,
     EachEntry,
     EachItem,
     FromPath,
+    Index,
     Merge,
     Object,
     Pick,
@@ -42,7 +43,7 @@ class RowEmitter(PickEmitter):
         super().__init__(emitter)
         emitter.constants |= {
             "Missing": Missing, "Defaulted": Defaulted, "evaluate": evaluate, "marked": evaluate_marked, "spaced": spaced,
-            "unnamed": unnamed, "kind_name": kind_name, "in_dialect": in_dialect, "each_of": each_of_value,
+            "unnamed": unnamed, "kind_name": kind_name, "in_dialect": in_dialect, "each_of": each_of_value, "indexed": indexed,
             "not_object": _not_object, "left_out": _left_out, "merge": _merge, "bounded": bounded,
         }  # fmt: skip
 
@@ -74,10 +75,10 @@ class RowEmitter(PickEmitter):
 
     def _is_common(self, row: Row) -> bool:
         if isinstance(row, Pick):
-            return not any(isinstance(source, Constant) for source in row.sources) or is_plain_constant(row)
+            return all(map(is_common_source, row.sources))
         if isinstance(row, Spread):
             return _is_common_spread(row)
-        return isinstance(row, Object | Merge | EachItem | EachEntry)
+        return isinstance(row, Object | Merge | EachItem | EachEntry | Index)
 
     def _interpreted(self, row: Row, on_default: str | None) -> str:
         emitter, result = self.emitter, self.emitter.name("r")
@@ -99,6 +100,8 @@ class RowEmitter(PickEmitter):
             self._each(row, result)
         elif isinstance(row, EachEntry):
             self._each_entry(row, result)
+        elif isinstance(row, Index):
+            emitter.line(f"{result} = indexed({emitter.constant(row)}, {self.row(row.source)}, x)")
         else:
             holder = emitter.name("o")
             emitter.line(f"{holder} = {{}}")
@@ -128,7 +131,7 @@ class RowEmitter(PickEmitter):
                     collisions = "None" if row.dialect is None else emitter.constant(row)
                     emitter.line(f"merge({holder}, {self.row(part)}, {emitter.constant(prefix)}, {collisions}, x)")
         else:
-            emitter.line(f"merge({holder}, {self._interpreted(row, None)}, {emitter.constant(prefix)}, None, x)")
+            emitter.line(f"merge({holder}, {self.row(row)}, {emitter.constant(prefix)}, None, x)")
 
     def _object_into(self, row: Object, holder: str, prefix: str, *, is_fresh: bool) -> None:
         emitter = self.emitter
@@ -226,7 +229,7 @@ class RowEmitter(PickEmitter):
                 emitter.line("continue")
         emitter.line(f"elif {null}: {on_null}")
         with emitter.block("else:"):
-            if row.blanks:
+            if lists_scalars(row.blanks):
                 emitter.line(f"if blank({entry}, {emitter.constant(row.blanks)}): continue")
             if dropped:
                 emitter.line(f"if kind_name({entry}) in {emitter.constant(dropped)}: continue")
@@ -291,7 +294,6 @@ def _is_common_spread(row: Spread) -> bool:
         and isinstance(source, Pick)
         and source.is_bare_path
         and source.values is None
-        and not source.blanks
         and source.when is None
         and source.default is ABSENT
         and not source.required
@@ -305,7 +307,7 @@ def _is_open(row: Row) -> bool:
 
 def _not_object(draft: Draft, row: Spread, value: Json) -> None:
     """Warn as the interpreter does: it reads the source as a value first."""
-    if not is_blank_for(value, frozenset()):
+    if not is_blank_for(value, row.source.blanks if isinstance(row.source, Pick) else frozenset()):
         draft.warn("not_an_object", row.place.path, "only an object can be spread")
 
 

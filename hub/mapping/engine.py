@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ from hub.mapping.draft import Draft, add_identity, add_profile
 from hub.mapping.meaning import Defaulted
 from hub.mapping.model import REMOVED, Identity, Json
 from hub.mapping.paths import ABSENT, fold
-from hub.mapping.reference import evaluate, evaluate_marked, holds, read
+from hub.mapping.reference import Pending, evaluate, evaluate_marked, holds, pending, read
 from hub.mapping.tree import Row
 from hub.mapping.tree_rules import (
     ConsentsOutput,
@@ -48,6 +48,7 @@ class Engine(Protocol):
 
     `fitting` has a function per group of rules (group 0: those without `each`), which gives the rules whose `match`
     fits, in the order they run. The others read single values; `identities` adds those that every message may carry.
+    `lets` are those of the mapping, none of them read.
     """
 
     fitting: tuple[Callable[[Draft], tuple[Step, ...]], ...]
@@ -56,6 +57,7 @@ class Engine(Protocol):
     test: Callable[[Draft], Json]
     replay: Callable[[Draft], Json]
     identities: Callable[[Draft], object]
+    lets: Mapping[str, Pending]
 
 
 class Interpreter:
@@ -67,6 +69,7 @@ class Interpreter:
         self.source_id = _reading(tree.source_id)
         self.at, self.test, self.replay = _reading(tree.at), _reading(tree.test), _reading(tree.replay)
         self.identities: Callable[[Draft], object] = partial(add_fixed_identities, tree.identities)
+        self.lets: Mapping[str, Pending] = pending(tree.lets)
 
 
 def _reading(row: Row | None) -> Callable[[Draft], Json]:

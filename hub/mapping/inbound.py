@@ -15,7 +15,6 @@ from hub.mapping.engine import Engine, Interpreter
 from hub.mapping.model import Change, Identity, Json, Verdict
 from hub.mapping.moment import message_time
 from hub.mapping.paths import ABSENT
-from hub.mapping.reference import Pending
 from hub.mapping.schedule import Schedule, item_groups
 from hub.mapping.tree_rules import InboundTree
 
@@ -47,7 +46,7 @@ class Inbound:
         self._engine = engine
         self._currency = str(options.get("currency") or DEFAULT_CURRENCY)
         self._schedule = Schedule(tree, engine)
-        self._lets = {name: Pending(row) for name, row in tree.lets}
+        self._lets = dict(engine.lets)
         self._keeps = tree.missing == "keep"
         named = frozenset(type_ for type_, _ in tree.identities.fixed) - CONTACTS
         self._stand_ins = named if self._keeps else NO_NAMES

@@ -12,11 +12,12 @@ from hub.mapping.bounds import FLAT, SHALLOW, finite, levels
 from hub.mapping.coerce import scalar_text
 from hub.mapping.draft import Draft
 from hub.mapping.model import REMOVED, Json
-from hub.mapping.paths import ABSENT, fold
+from hub.mapping.paths import ABSENT, fold, walk
 from hub.mapping.text import snake
 from hub.mapping.tree import (
     EachEntry,
     EachItem,
+    Index,
     Named,
     Otherwise,
     Pick,
@@ -101,6 +102,29 @@ def listed(values: Values, value: Json) -> Json:
     if values.otherwise is Otherwise.KEEP:
         return value
     return ABSENT if values.otherwise is Otherwise.WARN or values.constant is None else values.constant
+
+
+def indexed(row: Index, source: Json, draft: Draft) -> Json:
+    """The pairs of a list, or the entries of an object, as an object; ABSENT where there is none."""
+    if isinstance(source, dict):
+        pairs = list(source.items())
+    elif isinstance(source, list):
+        pairs = [(walk(item, row.key.steps), walk(item, row.value.steps)) for item in source]
+    else:
+        if source is not ABSENT and source is not REMOVED:
+            draft.warn("not_a_list", row.place.path, "`index` takes a list or an object")
+        return ABSENT
+    made: dict[str, Json] = {}
+    for given, value in pairs:
+        text = None if given is ABSENT else scalar_text(given)
+        key = None if text is None else row.rename.get(text, text)
+        if not key or value is ABSENT or is_blank_for(value, row.blanks):
+            continue
+        if value is not None and value is not REMOVED:
+            made.setdefault(spaced(key) if row.spaced else key, value)
+        elif row.keeps_removed:
+            made.setdefault(spaced(key) if row.spaced else key, REMOVED)
+    return in_dialect(row, made, draft) if made else ABSENT
 
 
 def fill(template: Template, values: list[Json]) -> Json:

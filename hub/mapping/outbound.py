@@ -12,7 +12,7 @@ from hub.mapping.engine import matches
 from hub.mapping.meaning import has_removed
 from hub.mapping.model import REMOVED, Json, Mapped, Scope
 from hub.mapping.paths import ABSENT
-from hub.mapping.reference import Pending, evaluate, holds
+from hub.mapping.reference import Pending, evaluate, holds, pending
 from hub.mapping.tree_rules import OutboundRule, OutboundTree
 
 _NOTHING: Final = Mapped({}, (), None, (), "not_mapped")
@@ -20,6 +20,8 @@ _NOTHING: Final = Mapped({}, (), None, (), "not_mapped")
 
 class OutboundEngine(Protocol):
     """What evaluates the rules of a section: the interpreter, or generated functions."""
+
+    lets: Mapping[str, Pending]
 
     def applies(self, rule: OutboundRule, draft: Draft) -> bool:
         """Whether `match` and `when` hold."""
@@ -32,6 +34,9 @@ class OutboundEngine(Protocol):
 
 class OutboundInterpreter:
     """Evaluates the tree as it stands."""
+
+    def __init__(self, tree: OutboundTree) -> None:
+        self.lets: Mapping[str, Pending] = pending(tree.lets)
 
     def applies(self, rule: OutboundRule, draft: Draft) -> bool:
         return all(matches(match, draft) for match in rule.match) and (rule.when is None or holds(rule.when, draft))
@@ -50,7 +55,8 @@ def compile_outbound(document: Node) -> Outbound:
 
 def interpret_outbound(document: Node) -> Outbound:
     """The same by the slow interpreter. Raises MappingFileInvalid."""
-    return Outbound(build_outbound(document), OutboundInterpreter())
+    tree = build_outbound(document)
+    return Outbound(tree, OutboundInterpreter(tree))
 
 
 class Outbound:
@@ -59,7 +65,7 @@ class Outbound:
     def __init__(self, tree: OutboundTree, engine: OutboundEngine) -> None:
         self.tree = tree
         self._engine = engine
-        self._lets = {name: Pending(row) for name, row in tree.lets}
+        self._lets = dict(engine.lets)
 
     @property
     def operations(self) -> frozenset[str]:

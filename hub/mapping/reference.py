@@ -6,15 +6,18 @@ worth generating.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
-from hub.mapping.coerce import Failed, scalar_text
+from hub.mapping.coerce import Failed
 from hub.mapping.draft import Draft, Missing
 from hub.mapping.meaning import (
     Defaulted,
     each_of_value,
     fill,
     in_dialect,
+    indexed,
     is_blank_for,
     is_international,
     is_true,
@@ -93,15 +96,20 @@ def let_value(name: str, draft: Draft) -> Json:
     """The value of a `let` name, read once per message; null where it is an explicit null."""
     found = draft.lets.get(name, ABSENT)
     if type(found) is Pending:
-        value = evaluate(found.row, draft)
+        value = found.read(draft)
         found = draft.lets[name] = None if value is REMOVED else value
     return found
 
 
 class Pending(NamedTuple):
-    """A `let` that nobody has asked for yet."""
+    """A `let` that nobody has asked for yet, and what reads it."""
 
-    row: Row
+    read: Callable[[Draft], Json]
+
+
+def pending(lets: Iterable[tuple[str, Row]]) -> dict[str, Pending]:
+    """Every `let` as the interpreter reads it."""
+    return {name: Pending(partial(evaluate, row)) for name, row in lets}
 
 
 def holds(condition: Formula | FromPath, draft: Draft) -> bool:
@@ -319,26 +327,7 @@ def _add_entry(row: EachEntry, made: dict[str, Json], draft: Draft) -> None:
 
 
 def _index(row: Index, draft: Draft) -> Json:
-    source = evaluate(row.source, draft)
-    if isinstance(source, dict):
-        pairs = list(source.items())
-    elif isinstance(source, list):
-        pairs = [(walk(item, row.key.steps), walk(item, row.value.steps)) for item in source]
-    else:
-        if source is not ABSENT and source is not REMOVED:
-            draft.warn("not_a_list", row.place.path, "`index` takes a list or an object")
-        return ABSENT
-    made: dict[str, Json] = {}
-    for given, value in pairs:
-        text = None if given is ABSENT else scalar_text(given)
-        key = None if text is None else row.rename.get(text, text)
-        if not key or value is ABSENT or is_blank_for(value, row.blanks):
-            continue
-        if value is not None and value is not REMOVED:
-            made.setdefault(spaced(key) if row.spaced else key, value)
-        elif row.keeps_removed:
-            made.setdefault(spaced(key) if row.spaced else key, REMOVED)
-    return in_dialect(row, made, draft) if made else ABSENT
+    return indexed(row, evaluate(row.source, draft), draft)
 
 
 _EVALUATORS: dict[type[Row], Any] = {

@@ -7,6 +7,7 @@ Rules run in file order; `fallback` rules come last and only for what nobody pro
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import NamedTuple
 
 from hub.mapping.draft import Draft
@@ -26,11 +27,12 @@ class ItemGroup(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One run of a rule. `number` counts the items of its group; -1 for the message as a whole."""
+    """One run of a rule, in the order of runs. `number` counts the items of its group; -1 for the message as a whole."""
 
-    step: Step
-    group: int
+    rank: int
     number: int
+    group: int
+    step: Step
 
 
 def item_groups(tree: InboundTree) -> list[ItemGroup]:
@@ -61,9 +63,11 @@ def _each_key(name: str, source: Row) -> object:
 class Schedule:
     def __init__(self, tree: InboundTree, engine: Engine) -> None:
         self._fitting = engine.fitting
-        self._order = {rule.id: index for index, rule in enumerate(tree.rules)}
         self._groups = item_groups(tree)
         self._is_flat = len(self._groups) == 1
+        self._has_fallbacks = any(rule.fallback is not None for rule in tree.rules)
+        order = sorted(tree.rules, key=lambda rule: rule.fallback is not None)  # fallbacks last, else as in the file
+        self._ranks = {rule.id: rank for rank, rule in enumerate(order)}
 
     def run(self, draft: Draft) -> int:
         """Run every rule that applies; returns how many items no rule took."""
@@ -96,43 +100,57 @@ class Schedule:
 
     def _tasks(self, draft: Draft, items: list[list[Json]]) -> list[Task]:
         """Every rule that applies, with the item it applies to, in the order they run."""
-        tasks = [Task(step, 0, -1) for step in self._applying(draft, 0)]
+        ranks = self._ranks
+        tasks = [Task(ranks[step.rule.id], -1, 0, step) for step in self._applying(draft, 0)]
         for number, group in enumerate(self._groups[1:], 1):
             for position, item in enumerate(items[number]):
                 draft.items[group.name] = item
-                tasks += [Task(step, number, position) for step in self._applying(draft, number)]
+                tasks += [Task(ranks[step.rule.id], position, number, step) for step in self._applying(draft, number)]
             draft.items.pop(group.name, None)
-        return sorted(
-            tasks, key=lambda task: (task.step.rule.fallback is not None, self._order[task.step.rule.id], task.number)
-        )
+        tasks.sort(key=_TURN)
+        return tasks
 
     def _applying(self, draft: Draft, group: int) -> list[Step]:
         return [step for step in self._fitting[group](draft) if step.applies(draft)]
 
     def _run_with_items(self, draft: Draft) -> int:
         items = self._items(draft)
+        tasks = self._tasks(draft, items)
+        if self._has_fallbacks:
+            taken = self._run_with_fallbacks(tasks, items, draft)
+        else:
+            for task in tasks:
+                self._run_task(task, items, draft)
+            taken = {(task.group, task.number) for task in tasks if task.group}
+        return sum(map(len, items)) - len(taken)
+
+    def _run_with_fallbacks(self, tasks: list[Task], items: list[list[Json]], draft: Draft) -> set[tuple[int, int]]:
+        """A fallback runs only for what nobody produced or claimed; the items that some rule took."""
         claims: dict[tuple[int, int], set[str]] = defaultdict(set)
         taken = set[tuple[int, int]]()
-        for task in self._tasks(draft, items):
+        for task in tasks:
             rule, holder = task.step.rule, (task.group, task.number)
             if rule.fallback is not None and (rule.fallback in claims[holder] or rule.fallback in claims[0, -1]):
                 continue
             claims[holder] |= rule.claims
-            taken.add(holder)
-            if rule.id not in draft.rules:
-                draft.rules.append(rule.id)
+            if task.group:
+                taken.add(holder)
             before = {output.kind: draft.made(output.kind) for output in rule.outputs}
             self._run_task(task, items, draft)
             claims[holder] |= {kind for kind, count in before.items() if draft.made(kind) > count}
-        return sum(
-            (group, position) not in taken for group, found in enumerate(items) for position in range(len(found))
-        )
+        return taken
 
     def _run_task(self, task: Task, items: list[list[Json]], draft: Draft) -> None:
-        if task.group:
-            name = self._groups[task.group].name
-            draft.items[name] = items[task.group][task.number]
-            task.step.run(draft)
-            draft.items.pop(name, None)
-        else:
-            task.step.run(draft)
+        _, number, group, step = task
+        if step.rule.id not in draft.rules:
+            draft.rules.append(step.rule.id)
+        if not group:
+            step.run(draft)
+            return
+        name = self._groups[group].name
+        draft.items[name] = items[group][number]
+        step.run(draft)
+        draft.items.pop(name, None)
+
+
+_TURN = itemgetter(0, 1)  # of a task: rules in order, each with its items in order
