@@ -115,9 +115,9 @@ class PickEmitter(ABC):
         parts = [
             values[index] if index in values else emitter.constant(part) for index, part in enumerate(source.parts)
         ]
-        are_texts = " and ".join(
-            f"{name}.__class__ is str and {name} and not {name}.isspace()" for name in values.values()
-        )
+        clean = "" if emitter.is_inbound else " and {0}.isprintable()"  # a message is tidy already, a record may not be
+        usable = "{0}.__class__ is str and {0} and not {0}.isspace()" + clean
+        are_texts = " and ".join(usable.format(name) for name in values.values())
         emitter.line(f"if {are_texts}: {value} = {' + '.join(parts)}")
         emitter.line(f"else: {value} = fill({emitter.constant(source)}, [{', '.join(values.values())}])")
         return value

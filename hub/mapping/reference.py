@@ -248,11 +248,11 @@ def _spread(row: Spread, draft: Draft) -> Json:
     without = {value for value in (evaluate(child, draft) for child in row.without) if isinstance(value, str)}
     made: dict[str, Json] = {}
     for key, value in source.items():
-        if key in without:
+        name = written_key(row, key)
+        if key in without or not name:
             continue
         kept = spread_value(row, key, value, draft)
-        name = written_key(row, key)
-        if kept is not ABSENT and name:
+        if kept is not ABSENT:
             made.setdefault(name, kept)
             if draft.lineage is not None:
                 note_spread(draft, row, key, name)

@@ -20,7 +20,9 @@ EXPRESSIONS = [
 ]  # fmt: skip
 CONDITIONS = [
     "traits.a", "traits.a == 'x'", "'x' == traits.b", "!(traits.a)", "traits.a && !(traits.b)", "traits.a || total", "length(traits)",
-    "named", "named == 'x'", "named && late", "options.region != 'GB'",
+    "named", "named == 'x'", "named && late", "options.region != 'GB'", "named.a || named.b", "starts_with(traits.a, 'x')",
+    "starts_with(named, '') && total", "lower(traits.a) == 'x'", "'x' != lower(named.b)", "traits.a == `null`", "`null` != named",
+    "lower(traits.~first_name) == `null`", "lower(options.region) == 'gb' || starts_with(late, 'X')",
 ]  # fmt: skip
 KINDS = [
     "id", "string", "integer", "number", "boolean", "date", "datetime", "email", "phone", "money", "list", "json",
@@ -100,9 +102,12 @@ value_options = _optional(
     values=st.dictionaries(
         st.sampled_from(["x", "true", "1", "17", "Paid", "-"]), st.sampled_from(["one", None, True, 3]), min_size=1
     ),
-    blank=st.just(["-", "x"]),
+    blank=st.sampled_from([["-", "x"], ["-"], ["0", "true", "2.5"], ["1e+21"]]),
     region=st.sampled_from(["options.region", ["traits.a", "options.region"]]),
 )
+
+
+constants = st.builds(lambda value: {"const": value}, st.one_of(texts, st.none(), st.just(5), st.just({"k": None})))
 
 
 @st.composite
@@ -114,7 +119,9 @@ def picks(draw: Any) -> Any:
     if shape == "candidates":
         return draw(
             st.lists(
-                st.one_of(paths, templates, st.builds(_from, paths, st.sampled_from(KINDS))), min_size=1, max_size=3
+                st.one_of(paths, templates, st.builds(_from, paths, st.sampled_from(KINDS)), constants),
+                min_size=1,
+                max_size=3,
             )
         )
     if shape == "const":
