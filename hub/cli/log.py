@@ -96,6 +96,10 @@ def _print(row: dict[str, Any], *, json_: bool) -> None:
         return
     if row["kind"] == "message":
         click.echo(f"{at}  message   {row['state']:<12} {row['message_id']}  {row['reason']}")
+        for one in row["warnings"]:
+            place = f"{one['path']}: " if one["path"] else ""
+            of = f", schema {row['schema_hash'][:12]}" if one["code"].startswith("schema_") else ""
+            click.echo(f"    {place}{one['text']} ({one['code']}{of})")
         return
     reason = " ".join(filter(None, [row["reason"], row["detail"]]))
     where = f"{row['connection']}/{row['operation']}"

@@ -86,7 +86,9 @@ class MessageRow(SQLModel, table=True):
     revision: int = 0  # 0 on first apply, else the replay run's ordinal
     warnings: str = Field(default="[]", sa_type=Text)  # JSON
     run_id: str | None = Field(default=None, max_length=26)
-    body: bytes | None = None  # last, so that counts need not read it; kept for replay, when quarantined until resolved
+    body: bytes | None = None  # behind what counts read; kept for replay, when quarantined until resolved
+    schema_hash: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    """Of the metadata schemas that were in force; empty where there was none."""
 
 
 class InboxPositionRow(SQLModel, table=True):

@@ -62,6 +62,7 @@ class SeenRow(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     received_at: Micros
     at: Micros | None
     source_id: str | None
@@ -79,6 +80,7 @@ class Settled(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     at: Micros | None
     source_id: str | None
     revision: int
@@ -94,6 +96,7 @@ class StoredMessage(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     received_at: Micros
     at: Micros | None
     source_id: str | None

@@ -32,7 +32,9 @@ def add_run(api: Api, kind: str = "apply", **more: Any) -> str:
 
 def add_messages(api: Api, connection_id: str, count: int, state: str = "applied", reason: str = "") -> None:
     rows = [
-        SeenRow(connection_id, f"m{number}", state, reason, "", NOW - number, NOW, f"u{number}", 0, b"{}", "[]", None)
+        SeenRow(
+            connection_id, f"m{number}", state, reason, "", "", NOW - number, NOW, f"u{number}", 0, b"{}", "[]", None
+        )
         for number in range(count)
     ]
     with write(api.engine) as database:
