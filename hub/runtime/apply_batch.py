@@ -128,6 +128,7 @@ def apply_batch(
     late = [unstorable(wanted[change.connection_id, change.message_id], run_id) for change in refused]
     seen.settle(state, late)
     counts = Counter(entry.state for entry in fresh)
+    counts["warned"] = sum(entry.warnings != _NO_WARNINGS for entry in fresh)
     counts.update({"applied": -len(late), "quarantined": len(late), "duplicate": len(decided) - len(fresh)})
     counts.update(merged)
     kept = {name: count for name, count in sorted(counts.items()) if count}

@@ -14,6 +14,7 @@ from hub.core.database import read, write
 from hub.inbox import seen
 from hub.inbox.values import MessageFilter
 from hub.ledger import store as ledger
+from hub.ledger.values import RunFilter
 from hub.profiles import schema_store
 from hub.runtime import schemas
 from hub.runtime.applying import hooks_of, mapper_of
@@ -280,6 +281,31 @@ def test_a_message_applied_again_names_the_version_of_then(whole: Whole) -> None
     assert warnings(whole)[sent] == []
     assert hashes(whole)[sent] == LiveSchemas(whole.hub).snapshot().hash != before
     assert metadata(whole) == {"points": 12}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_messages_that_lost_something_are_counted_found_and_replayed_alone(whole: Whole) -> None:
+    define(whole, "profile", PROFILE)
+    fine, lossy = whole.receives(
+        {"type": "identify", "userId": "ada", "traits": {"points": "1"}},
+        {"type": "identify", "userId": "ben", "traits": {"points": "many"}},
+    )
+    whole.applies()
+    wanted = MessageFilter(state="applied", is_warned=True)
+    with read(whole.engine) as database:
+        [run] = ledger.runs(database, RunFilter(kind="apply")).items
+        assert [row.message_id for row in seen.page(database, wanted, None, 9)] == [lossy]
+        assert seen.count(database, wanted) == 1
+    assert (run.counts["applied"], run.counts["warned"]) == (2, 1)
+
+    first = hashes(whole)[fine]
+    define(whole, "profile", {"properties": {"points": "string"}})
+    assert replay_messages(whole.hub, wanted, clock.now(), "tests", is_dry=False)["applied"] == 1
+    ben = whole.profile("ben")
+    assert ben is not None
+    assert ben["metadata"] == {"points": "many"}
+    assert (hashes(whole)[fine], hashes(whole)[lossy]) == (first, LiveSchemas(whole.hub).snapshot().hash)
+    whole.books()
 
 
 @pytest.mark.usefixtures("at_once")

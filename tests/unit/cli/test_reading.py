@@ -87,6 +87,12 @@ def test_the_log_tells_what_was_dropped_and_under_which_schema(busy: Shell) -> N
     [shown] = [row for row in busy.lines("log", "--source-id", "ada") if row.get("message_id") == "m9"]
     assert (shown["mapping_hash"], shown["schema_hash"]) == ("m" * 64, "5" * 64)
     assert shown["warnings"] == [warning, other]
+    assert [row["message_id"] for row in busy.lines("log", "--warned")] == ["m9"]
+    assert busy.lines("log", "--warned", "--status", "quarantined") == []
+    assert "'sent' is a state of deliveries" in busy.error("log", "--warned", "--status", "sent")
+    assert "are about runs" in busy.error("log", "--warned", "--follow")
+    count = busy.json("replay", "messages", "--state", "applied", "--warned", "--dry-run")
+    assert count["matching"] == 1
 
 
 def test_the_log_by_state(busy: Shell) -> None:

@@ -1,4 +1,4 @@
-"""the version of the metadata schemas beside each message, and what each version says"""
+"""the version of the metadata schemas beside each message, what each version says, and messages that lost something"""
 
 import json
 
@@ -16,6 +16,8 @@ depends_on = None
 def upgrade() -> None:
     # With a constant default neither engine rewrites the table, however many messages there are.
     op.add_column("message", sa.Column("schema_hash", sa.String(length=64), server_default="", nullable=False))
+    warned = sa.text("warnings <> '[]'")
+    op.create_index("message_warned", "message", ["received_at"], postgresql_where=warned, sqlite_where=warned)
     versions = op.create_table(
         "metadata_schema_version",
         sa.Column("hash", sa.String(length=64), nullable=False),
@@ -38,4 +40,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.add_column("metadata_schema", sa.Column("version", sa.Integer(), server_default="1", nullable=False))
     op.drop_table("metadata_schema_version")
+    op.drop_index("message_warned", "message")
     op.drop_column("message", "schema_hash")
