@@ -68,15 +68,15 @@ def preview(
 
 def active_schemas(hub: Installation) -> Schemas:
     """The metadata schemas that the apply role follows; none where there is no database, which is not made for it."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError
 
     from hub.profiles.rules.schemas import NO_SCHEMAS
     from hub.runtime.schemas import installed
 
     try:
         return installed(hub)
-    except OperationalError:
-        click.echo("The database cannot be reached, so no metadata schema was applied.", err=True)
+    except DBAPIError:
+        click.echo("The database cannot be read, so no metadata schema was applied.", err=True)
         return NO_SCHEMAS
 
 

@@ -172,9 +172,12 @@ def test_a_mapping_preview_filters_by_the_schemas_of_this_installation_and_knows
     assert kept["schema_hash"] == shell.json("schema", "versions")[0]["hash"]
 
     away = {"HUB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=2"}
-    result = shell.run("mappings", "preview", "segment", given=message, **away)
-    assert json.loads(result.stdout) == free
-    assert "cannot be reached, so no metadata schema was applied" in result.stderr
+    (shell.folder / "broken").mkdir()
+    (shell.folder / "broken" / "hub.db").write_text("this is no database, however long one looks at it")
+    for environment in (away, {"HUB_DATA_DIR": str(shell.folder / "broken")}):
+        result = shell.run("mappings", "preview", "segment", given=message, **environment)
+        assert json.loads(result.stdout) == free
+        assert "cannot be read, so no metadata schema was applied" in result.stderr
 
 
 @pytest.mark.parametrize("vendor", ["braze", "klaviyo"])
