@@ -180,7 +180,7 @@ def test_profiles_are_found_by_any_source_id_and_through_merges(api: Api) -> Non
 def test_erasing_somebody_answers_without_naming_them(api: Api) -> None:
     api.add_destination()
     with write(api.engine) as database:
-        profiles.merge(database, [applied(change("cust-ada", fields={"email": "ada@example.com"}))], now(), digest)
+        profiles.merge(database, [applied(change("cust-ada", fields={"email": "cust-ada@example.com"}))], now(), digest)
 
     answer = api("DELETE", "/hub/v1/profiles/cust-ada")
 
