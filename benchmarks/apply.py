@@ -72,6 +72,7 @@ class Recording(NamedTuple):
 
 class Mapping(NamedTuple):
     hash: str
+    schema_hash: str
     inbound: Inbound
 
     def apply(self, message: Any, *, message_id: str, received_at: int) -> Change:
@@ -140,7 +141,9 @@ def _apply(database: Callable[[], Any], messages: list[RawMessage], *, is_record
 def make_role(inbox: Inbox) -> ApplyRole:
     """The apply role with the shipped mapping, without what follows a merge."""
     document = read_mapping("segment", "", Folders()).document
-    mapping = Mapping("0" * 64, compile_inbound(document, connection_id=CONNECTION, options={"currency": "GBP"}))
+    mapping = Mapping(
+        "0" * 64, "1" * 64, compile_inbound(document, connection_id=CONNECTION, options={"currency": "GBP"})
+    )
     return ApplyRole(inbox, lambda _: mapping, Hooks(digest=str, erase=lambda *_: ""), Settings().apply_batch)
 
 

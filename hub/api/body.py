@@ -92,6 +92,12 @@ def one_of(name: str, words: Collection[str]) -> str | None:
     return text
 
 
+def flag(name: str, *, default: bool = False) -> bool:
+    """A query parameter that is true or false."""
+    word = one_of(name, ("true", "false"))
+    return default if word is None else word == "true"
+
+
 def limit() -> int:
     """?limit=, between 1 and PAGE_MOST."""
     return query("limit", lambda text: min(max(int(text), 1), PAGE_MOST)) or PAGE

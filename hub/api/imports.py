@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, request, send_file
 
-from hub.api.body import expect_query, limit, one_of, query
+from hub.api.body import expect_query, flag, limit, one_of, query
 from hub.api.errors import ApiError, not_found
 from hub.api.services import services
 from hub.core import clock
@@ -51,7 +51,7 @@ def add() -> tuple[Response, int]:
     if kind is None:
         raise ApiError(400, "missing_parameter", f"?kind= is missing: {', '.join(KINDS)}.", {"parameter": "kind"})
     refuse_products(kind)
-    asked, is_dry = _asked(kind), _flag("dry_run")
+    asked, is_dry = _asked(kind), flag("dry_run")
     path = uploads().keep(_parts(), clock.now())
     wish = Wish(kind, path, _name(), g.actor, **asked)
     if not is_dry:
@@ -138,15 +138,10 @@ def _asked(kind: str) -> dict[str, Any]:
         "delimiter": request.args.get("delimiter", ""),
         "encoding": request.args.get("encoding", ""),
         "at": query("at", _moment),
-        "is_quiet": not _flag("live"),
-        "takes_warnings": _flag("accept_warnings"),
-        "resumes": _flag("resume", default=True),
+        "is_quiet": not flag("live"),
+        "takes_warnings": flag("accept_warnings"),
+        "resumes": flag("resume", default=True),
     }
-
-
-def _flag(name: str, *, default: bool = False) -> bool:
-    word = one_of(name, ("true", "false"))
-    return default if word is None else word == "true"
 
 
 def _moment(text: str) -> Micros:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, g, jsonify, request
 
 from hub.api.bodies import ReplayBody
-from hub.api.body import PAGED, cursor_text, expect_query, limit, message_cursor, moment, one_of, read_body
+from hub.api.body import PAGED, cursor_text, expect_query, flag, limit, message_cursor, moment, one_of, read_body
 from hub.api.errors import ApiError, not_found
 from hub.api.services import services
 from hub.core import clock
@@ -141,8 +141,8 @@ def cancel(delivery_id: str) -> Response:
 
 @ledger.get("/messages")
 def messages() -> Response:
-    """?state=&reason=&connection=&source_id=&message_id=&since=&until=&cursor=&limit=, newest first."""
-    expect_query("state", "reason", "connection", "source_id", "message_id", *SPAN, *PAGED)
+    """?state=&reason=&connection=&source_id=&message_id=&warned=&since=&until=&cursor=&limit=, newest first."""
+    expect_query("state", "reason", "connection", "source_id", "message_id", "warned", *SPAN, *PAGED)
     connection, most = request.args.get("connection"), limit()
     with read(services().engine) as database:
         wanted = MessageFilter(
@@ -153,6 +153,7 @@ def messages() -> Response:
             source_id=request.args.get("source_id"),
             since=moment("since"),
             until=moment("until"),
+            is_warned=flag("warned"),
         )
         rows = seen.page(database, wanted, message_cursor(), most + 1, newest_first=True)
         shown = shown_messages(database, rows[:most])

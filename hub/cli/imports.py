@@ -23,6 +23,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 DELIMITER_WORDS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
 FIRST = 20
+ROWS = ("first_rows", "rejected_rows", "warned_rows")
 
 
 @click.command("import")
@@ -179,20 +180,23 @@ def _show_trial(trial: Trial, *, json_: bool) -> None:
     if json_:
         print_json(shown)
         return
-    print_fields(
-        {name: value for name, value in shown.items() if name not in ("columns", "first_rows", "rejected_rows")},
-        json_=False,
-    )
+    print_fields({name: value for name, value in shown.items() if name not in ("columns", *ROWS)}, json_=False)
     click.echo("\nColumns")
     for header, field in shown["columns"].items():
         click.echo(f"  {header} → {field if field != '-' else 'left out'}")
     _tell_rows("\nFirst rows", shown["first_rows"])
-    _tell_rows("\nRejected", [row for row in shown["rejected_rows"] if row not in shown["first_rows"]])
+    for title, name in (("\nRejected", "rejected_rows"), ("\nTaken without some values", "warned_rows")):
+        _tell_rows(title, [row for row in shown[name] if row not in shown["first_rows"]])
 
 
 def _tell_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         click.echo(title)
     for row in rows:
-        told = row["error"] or ", ".join(f"{name}={value}" for name, value in row["result"].items())
-        click.echo(f"  row {row['row']} (line {row['line']}): {'rejected: ' if row['error'] else ''}{told}")
+        where = f"  row {row['row']} (line {row['line']}):"
+        if row["error"]:
+            click.echo(f"{where} rejected: {'; '.join(row['warnings']) or row['error']}")
+            continue
+        click.echo(f"{where} {', '.join(f'{name}={value}' for name, value in row['result'].items())}")
+        for sentence in row["warnings"]:
+            click.echo(f"    {sentence}")

@@ -40,6 +40,7 @@ OPERATION = click.option("--operation", type=click.Choice(OPERATIONS), help="Onl
 @click.option("--follow", is_flag=True, help="Go on printing new runs until Ctrl-C.")
 @click.option("--source-id", help="Messages and deliveries of one person instead of runs.")
 @click.option("--status", type=click.Choice(STATES), help="Messages or deliveries in this state instead of runs.")
+@click.option("--warned", is_flag=True, help="Messages of which something was left out or altered instead of runs.")
 @click.option("--kind", type=click.Choice(RUN_KINDS), help="Only runs of this kind.")
 @click.option("--connection", help="Only runs of this source or destination, by name.")
 @click.option("--result", type=click.Choice(RUN_RESULTS), help="Only runs with this result.")
@@ -49,6 +50,7 @@ def log(
     follow: bool,
     source_id: str | None,
     status: str | None,
+    warned: bool,
     kind: str | None,
     connection: str | None,
     result: str | None,
@@ -57,13 +59,15 @@ def log(
 ) -> None:
     """The sync log, oldest of the page first. With --json one object a line."""
     hub = open_hub()
-    if source_id is not None or status is not None:
+    if source_id is not None or status is not None or warned:
         if follow or kind or connection or result:
             raise ConfigurationError(
-                "--follow, --kind, --connection and --result are about runs; --source-id and --status are not."
+                "--follow, --kind, --connection and --result are about runs; --source-id, --status and --warned are not."
             )
+        if warned and status in DELIVERY_STATES:
+            raise ConfigurationError(f"--warned is about messages, and {status!r} is a state of deliveries.")
         with read(hub.engine) as database:
-            found = records(hub, database, source_id=source_id, status=status, limit=limit)
+            found = records(hub, database, source_id=source_id, status=status, limit=limit, is_warned=warned)
         for row in reversed(found):
             _print(row, json_=json_)
         return
@@ -114,6 +118,10 @@ def _print(row: dict[str, Any], *, json_: bool) -> None:
         click.echo(
             f"{at}  message   {row['state']:<12} {row['connection']} {row['message_id']}  {row['reason']}".rstrip()
         )
+        for one in row["warnings"]:
+            place = f"{one['path']}: " if one["path"] else ""
+            of = f", schema {row['schema_hash'][:12]}" if one["code"].startswith("schema_") else ""
+            click.echo(f"    {place}{one['text']} ({one['code']}{of})")
         return
     reason = " ".join(filter(None, [row["reason"], row["detail"]]))
     where = f"{row['connection']}/{row['operation']}"
@@ -205,16 +213,23 @@ def replay() -> None:
 @click.option("--reason", help="Only those with this reason.")
 @click.option("--source-id")
 @click.option("--message-id")
+@click.option("--warned", is_flag=True, help="Only those of which something was left out or altered.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @as_json
 def replay_messages(
-    state: str, reason: str | None, source_id: str | None, message_id: str | None, dry_run: bool, json_: bool
+    state: str,
+    reason: str | None,
+    source_id: str | None,
+    message_id: str | None,
+    warned: bool,
+    dry_run: bool,
+    json_: bool,
 ) -> None:
-    """Apply stored messages again, with the mapping of now."""
+    """Apply stored messages again, with the mapping and the metadata schemas of now."""
     from hub.inbox.values import MessageFilter
     from hub.runtime import replaying
 
-    wanted = MessageFilter(state=state, reason=reason, source_id=source_id, message_id=message_id)
+    wanted = MessageFilter(state=state, reason=reason, source_id=source_id, message_id=message_id, is_warned=warned)
     print_fields(replaying.replay_messages(open_hub(), wanted, clock.now(), ACTOR, is_dry=dry_run), json_=json_)
 
 

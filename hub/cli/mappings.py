@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from hub.cli.preview import FILE, messages
+from hub.cli.preview import FILE, active_schemas, messages
 from hub.cli.support import as_json, open_hub, parse_pairs, print_json, print_rows
 from hub.core.database import read
 from hub.core.settings import Settings
@@ -61,7 +61,11 @@ def check(which: tuple[str, ...], json_: bool) -> None:
     "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the connection; may be repeated."
 )
 def preview(which: str, file: TextIO, pairs: tuple[str, ...]) -> None:
-    """Show what a source mapping makes of messages: one JSON object a message, with the lineage of each field."""
+    """Show what a source mapping makes of messages: one JSON object a message, with the lineage of each field.
+
+    Metadata schemas apply where this installation has some: what they drop is among the warnings, and `schema_hash` says
+    which version of them it was. Without a database there are none.
+    """
     from hub.mapping.check import preview as preview_change
     from hub.mapping.files import read_file
     from hub.runtime.mappings import path_of
@@ -69,7 +73,15 @@ def preview(which: str, file: TextIO, pairs: tuple[str, ...]) -> None:
 
     hub = Installation(Settings())
     document = read_file(path_of(hub, which), hub.folders).document
+    options, schemas = parse_pairs(pairs), active_schemas(hub)
+    under = {"schema_hash": schemas.hash} if schemas.hash else {}
     for place, message in enumerate(messages(file)):
-        at = received_at(message)
-        options = parse_pairs(pairs)
-        print_json(preview_change(document, message, message_id=f"preview-{place}", received_at=at, options=options))
+        shown = preview_change(
+            document,
+            message,
+            message_id=f"preview-{place}",
+            received_at=received_at(message),
+            options=options,
+            behind=schemas.filter,
+        )
+        print_json(shown | under)

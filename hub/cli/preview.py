@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -12,6 +12,9 @@ from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 from hub.sdk.values import Operation
+
+if TYPE_CHECKING:
+    from hub.profiles.rules.schemas import Schemas
 
 INPUT = click.File("r", encoding="utf-8", errors="replace", lazy=True)
 FILE = click.argument("file", type=INPUT, default="-")
@@ -44,11 +47,7 @@ def preview(
     examples but for those given with --set. Metadata schemas apply where this installation has some. With --operation
     messages each person gets an example code. What would not be sent is told on standard error.
     """
-    from sqlalchemy.exc import OperationalError
-
-    from hub.profiles.rules.schemas import NO_SCHEMAS
     from hub.runtime.previewing import Wish, preview
-    from hub.runtime.schemas import installed
 
     wish = Wish(
         source,
@@ -58,18 +57,27 @@ def preview(
         {name: json_or_text(value) for name, value in parse_pairs(options).items()},
     )
     hub = Installation(Settings())
-    try:
-        schemas = installed(hub)
-    except OperationalError:
-        click.echo("The database cannot be reached, so no metadata schema was applied.", err=True)
-        schemas = NO_SCHEMAS
-    found = preview(hub, wish, messages(file), schemas)
+    found = preview(hub, wish, messages(file), active_schemas(hub))
     for request in found.requests:
         print_json(request)
     for note in dict.fromkeys(found.notes):
         click.echo(note, err=True)
     if not found.requests:
         raise ConfigurationError("Nothing would be sent.")
+
+
+def active_schemas(hub: Installation) -> Schemas:
+    """The metadata schemas that the apply role follows; none where there is no database, which is not made for it."""
+    from sqlalchemy.exc import DBAPIError
+
+    from hub.profiles.rules.schemas import NO_SCHEMAS
+    from hub.runtime.schemas import installed
+
+    try:
+        return installed(hub)
+    except DBAPIError:
+        click.echo("The database cannot be read, so no metadata schema was applied.", err=True)
+        return NO_SCHEMAS
 
 
 def messages(file: TextIO) -> list[Any]:

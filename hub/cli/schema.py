@@ -14,6 +14,7 @@ from hub.runtime.shown import with_times
 from hub.sdk.errors import ConfigurationError
 
 COLUMNS = ["kind", "key", "type", "array", "optional", "allow_defined_only"]
+SHORT = 12  # characters of a hash that tell versions apart
 KIND = click.argument("kind")
 
 
@@ -24,12 +25,16 @@ def schema() -> None:
 
 @schema.command()
 @click.argument("kind", required=False)
+@click.option("--version", "of_version", metavar="HASH", help="As they stood in this version; its first characters do.")
 @as_json
-def show(kind: str | None, json_: bool) -> None:
-    """Show the schemas, or that of one KIND: profile, order, item, event or event.<key>."""
+def show(kind: str | None, of_version: str | None, json_: bool) -> None:
+    """Show the schemas, or that of one KIND: profile, order, item, event or event.<key>.
+
+    With --json in the form that `hub schema set` reads.
+    """
     hub = open_hub()
     with read(hub.engine) as database:
-        found = schemas.shown(database, kind)
+        found = schemas.shown(database, kind, of_version)
     if kind is not None and not found:
         raise ConfigurationError(f"No schema of {kind!r} is defined; `hub schema set` defines one.")
     if json_:
@@ -39,21 +44,37 @@ def show(kind: str | None, json_: bool) -> None:
     print_rows(keys, COLUMNS, json_=False)
 
 
+@schema.command()
+@as_json
+def versions(json_: bool) -> None:
+    """List every version of all schemas together, the newest first. Messages name the one they were filtered by."""
+    hub = open_hub()
+    with read(hub.engine) as database:
+        found = [with_times(each) for each in schemas.versions(database)]
+    for row in found if not json_ else ():
+        row["hash"] = row["hash"][:SHORT]
+        row["kinds"] = ", ".join(row["kinds"])
+    print_rows(found, ["hash", "created_at", "is_active", "kinds"], json_=json_)
+
+
 @schema.command("set")
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"))
 @as_json
 def set_(file: TextIO, json_: bool) -> None:
     """Define the schemas in FILE (YAML or JSON, kind by kind) in place of what there is; other kinds stay."""
     from hub.mapping.document import load
+    from hub.profiles.schema_document import by_kind
 
     name = getattr(file, "name", "-")
-    document = load(file.read(), name).plain()
-    if not isinstance(document, dict) or not document:
-        raise ConfigurationError(f"{name} holds no schema; it maps kinds, such as profile, to their schemas.")
-    hub, now = open_hub(), clock.now()
+    documents = by_kind(load(file.read(), name).plain(), name)
+    hub = open_hub()
     with write(hub.engine) as database:
-        rows = [schemas.set_schema(database, now, str(kind), each, ACTOR) for kind, each in document.items()]
-    print_rows(rows, ["kind", "hash", "is_changed"], json_=json_)
+        rows = schemas.set_schemas(database, clock.now(), documents, ACTOR)
+    print_rows(
+        rows if json_ else [row | {"hash": row["hash"][:SHORT]} for row in rows],
+        ["kind", "hash", "is_changed"],
+        json_=json_,
+    )
 
 
 @schema.command()
@@ -102,8 +123,13 @@ def remove_key(kind: str, name: str, json_: bool) -> None:
     print_fields(done, json_=json_)
 
 
-def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line a key; one for a schema without keys."""
+def _rows(found: dict[str, Any], prefix: str = "") -> list[dict[str, Any]]:
+    """A line a key, those of objects under their path; one for a schema without keys."""
     shared = {"kind": found["kind"], "allow_defined_only": found["allow_defined_only"]}
-    keys = [{**shared, "key": name, **each} for name, each in sorted(found["properties"].items())]
-    return keys or [shared]
+    rows = []
+    for name, each in sorted(found["properties"].items()):
+        rows.append({**shared, "key": prefix + name, **each, "allow_defined_only": shared["allow_defined_only"]})
+        if each["type"] == "object":
+            inner = _rows({"kind": found["kind"], **each}, f"{prefix}{name}.")
+            rows += [row for row in inner if "key" in row]
+    return rows or [shared]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from hub.core.database import is_postgres
-from hub.inbox.tables import MessageRow
+from hub.inbox.tables import IS_WARNED, MessageRow
 from hub.inbox.values import Cursor, MessageFilter, SeenRow, SeenTerms, Settled, StoredMessage
 
 MESSAGE: Any = MessageRow.__table__  # type: ignore[attr-defined]
@@ -102,6 +102,8 @@ def _conditions(wanted: MessageFilter) -> list[Any]:
         conditions.append(MESSAGE.c.received_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(MESSAGE.c.received_at < wanted.until)
+    if wanted.is_warned:
+        conditions.append(IS_WARNED)
     return conditions
 
 

@@ -60,6 +60,7 @@ writers do not wait for each other."""
 _HAS_SOURCE_ID = text("source_id IS NOT NULL")
 _MAY_LOSE_BODY = text("body IS NOT NULL AND state <> 'quarantined'")
 _NOT_APPLIED = text("state <> 'applied'")
+IS_WARNED = text("warnings <> '[]'")
 
 
 class MessageRow(SQLModel, table=True):
@@ -71,6 +72,7 @@ class MessageRow(SQLModel, table=True):
         Index("message_received_at", "received_at"),
         Index("message_source_id", "source_id", postgresql_where=_HAS_SOURCE_ID, sqlite_where=_HAS_SOURCE_ID),
         Index("message_body", "received_at", postgresql_where=_MAY_LOSE_BODY, sqlite_where=_MAY_LOSE_BODY),
+        Index("message_warned", "received_at", postgresql_where=IS_WARNED, sqlite_where=IS_WARNED),
         Index("message_open", "state", "received_at", postgresql_where=_NOT_APPLIED, sqlite_where=_NOT_APPLIED),
     )
 
@@ -86,7 +88,9 @@ class MessageRow(SQLModel, table=True):
     revision: int = 0  # 0 on first apply, else the replay run's ordinal
     warnings: str = Field(default="[]", sa_type=Text)  # JSON
     run_id: str | None = Field(default=None, max_length=26)
-    body: bytes | None = None  # last, so that counts need not read it; kept for replay, when quarantined until resolved
+    body: bytes | None = None  # behind what counts read; kept for replay, when quarantined until resolved
+    schema_hash: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    """Of the metadata schemas that were in force; empty where there was none."""
 
 
 class InboxPositionRow(SQLModel, table=True):

@@ -62,6 +62,7 @@ class SeenRow(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     received_at: Micros
     at: Micros | None
     source_id: str | None
@@ -79,6 +80,7 @@ class Settled(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     at: Micros | None
     source_id: str | None
     revision: int
@@ -94,6 +96,7 @@ class StoredMessage(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     received_at: Micros
     at: Micros | None
     source_id: str | None
@@ -114,7 +117,8 @@ Cursor = tuple[Micros, str, str]
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Every field that is set must match; `since` counts, `until` does not (both are times of receipt)."""
+    """Every field that is set must match; `since` counts, `until` does not (both are times of receipt). `is_warned`: only
+    messages of which something was left out or altered."""
 
     connection_id: str | None = None
     message_id: str | None = None
@@ -123,6 +127,7 @@ class MessageFilter:
     source_id: str | None = None
     since: Micros | None = None
     until: Micros | None = None
+    is_warned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

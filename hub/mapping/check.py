@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from hub.core.clock import Micros
@@ -10,7 +10,7 @@ from hub.mapping.document import Node
 from hub.mapping.files import Folders, read_file
 from hub.mapping.inbound import interpret_inbound
 from hub.mapping.meaning import Origin
-from hub.mapping.model import Json, Scope
+from hub.mapping.model import Change, Json, Scope
 from hub.mapping.outbound import interpret_outbound
 from hub.mapping.problems import MappingFileInvalid, Problem, nearest, problem
 from hub.mapping.schema import FORMS
@@ -74,15 +74,19 @@ def preview(
     message_id: str,
     received_at: Micros,
     options: Mapping[str, Json] | None = None,
+    behind: Callable[[Change], Change] = lambda change: change,
 ) -> dict[str, Json]:
     """The canonical JSON of a message's change, with `lineage`: field -> {source, line, coercion}.
+
+    `behind` is what follows the mapping: the metadata schemas. Lineage tells of the mapping alone, so it also says where
+    a value came from that they dropped.
 
     Raises MappingFileInvalid if the document is not valid.
     """
     inbound = interpret_inbound(document, connection_id="preview", options=options or {})
     draft = inbound.draft(message, message_id=message_id, received_at=received_at)
     draft.lineage = {}
-    change = inbound.fill(draft)
+    change = behind(inbound.fill(draft))
     return {**change_as_json(change), "lineage": _lineage(draft.lineage)}
 
 

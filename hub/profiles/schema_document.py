@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hub.mapping.text import snake
 from hub.profiles.rules.schema_types import TYPES
 from hub.profiles.rules.schemas import KINDS, OF_EVENT
 from hub.sdk.errors import ConfigurationError
@@ -25,19 +26,46 @@ MAX_KEYS: Final = 100  # of one schema or object, as in the reference model
 MAX_NESTING: Final = 5
 MAX_KEY_CHARS: Final = 255
 _UNUSABLE = re.compile("[\\s\0\ud800-\udfff]")
-_EVENT_KEY = re.compile(r"[^\s.A-Z][^\sA-Z]{0,199}")
+_MAX_EVENT_KEY = 200
 _SCHEMA_FIELDS = ("properties", "allow_defined_only")
 _KEY_FIELDS = ("type", "array", "optional", *_SCHEMA_FIELDS)
+_SHOWN = ("kind", "hash", "updated_at")  # what a schema has besides where it is shown
 
 
 def checked_kind(kind: str) -> str:
     """The kind, if there is such. Raises ConfigurationError."""
-    if kind in KINDS or (kind.startswith(OF_EVENT) and _EVENT_KEY.fullmatch(kind[len(OF_EVENT) :])):
+    key = kind.removeprefix(OF_EVENT)
+    if kind in KINDS or (key != kind and _is_event_key(key)):
         return kind
+    meant = OF_EVENT + snake(key) if key != kind and snake(key) else f"{OF_EVENT}order_completed"
     raise ConfigurationError(
-        f"There is no schema of {kind[:100]!r}; there are {', '.join(KINDS)} and event.<key>, such as"
-        " event.order_completed."
+        f"There is no schema of {kind[:100]!r}; there are {', '.join(KINDS)} and event.<key>, the event's name in snake"
+        f" case: {meant[:100]}."
     )
+
+
+def _is_event_key(key: str) -> bool:
+    """Whether events can have it. A letter such as `İ` is two characters in lower case, which snake case would part."""
+    if not 0 < len(key) <= _MAX_EVENT_KEY or key != key.lower() or _UNUSABLE.search(key):
+        return False
+    return snake(key) == key or not key.isascii()
+
+
+def by_kind(given: Any, name: str) -> dict[str, Any]:
+    """The schemas in a file, kind by kind: such an object, or the list that `hub schema show --json` prints.
+
+    Raises ConfigurationError naming the file.
+    """
+    if isinstance(given, list) and all(isinstance(each, Mapping) and "kind" in each for each in given):
+        given = {str(each["kind"]): without_shown(each) for each in given}
+    if isinstance(given, Mapping) and given:
+        return {str(kind): each for kind, each in given.items()}
+    raise ConfigurationError(f"{name} holds no schema; it maps kinds, such as profile, to their schemas.")
+
+
+def without_shown(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema as it is shown, without what is no part of its definition, so that it can be given back."""
+    return {field: value for field, value in given.items() if field not in _SHOWN}
 
 
 def checked(kind: str, given: Any) -> dict[str, Any]:

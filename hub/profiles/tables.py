@@ -154,8 +154,17 @@ class MetadataSchemaRow(SQLModel, table=True):
     kind: str = Field(primary_key=True, sa_type=_key())  # profile, order, item, event, event.<key>
     content: str = Field(sa_type=Text)  # JSON: allow_defined_only, properties
     hash: str = Field(max_length=64)
-    version: int = Field(default=1)  # grows with every change; roles watch it
     updated_at: int = Field(sa_type=BigInteger)
+
+
+class MetadataSchemaVersionRow(SQLModel, table=True):
+    """All schemas as they stood together, stored once by their hash, which is what messages name."""
+
+    __tablename__ = "metadata_schema_version"
+
+    hash: str = Field(primary_key=True, max_length=64)
+    content: str = Field(sa_type=Text)  # JSON: kind -> document
+    created_at: int = Field(sa_type=BigInteger)  # when they first stood so
 
 
 class ErasureRow(SQLModel, table=True):

@@ -42,10 +42,13 @@ _log = logger("apply")
 
 
 class Compiled(Protocol):
-    """A source mapping of one version, as a batch uses it."""
+    """A source mapping of one version with the metadata schemas behind it, as a batch uses them."""
 
     @property
     def hash(self) -> str: ...
+
+    @property
+    def schema_hash(self) -> str: ...
 
     def apply(self, message: Json, *, message_id: str, received_at: Micros) -> Change: ...
 
@@ -61,6 +64,7 @@ class Prepared(NamedTuple):
     state: str
     reason: str
     mapping_hash: str
+    schema_hash: str
     change: Change | None
     warnings: str  # JSON
 
@@ -93,22 +97,21 @@ def prepare(message: Message, mapper: Mapper) -> Prepared:
     try:
         body = loads(message.body)
     except ValueError:  # UnicodeDecodeError among them
-        return _unmapped(message, "not_json", "")
+        return _unmapped(message, "not_json")
     try:
         mapping = mapper(message.connection_id)
     except ConfigurationError:
-        return _unmapped(message, "no_mapping", "")
+        return _unmapped(message, "no_mapping")
     try:
         change = mapping.apply(body, message_id=message.message_id, received_at=message.received_at)
     except Exception as error:  # noqa: BLE001 - a mapping's defect is one message's fault, whatever it raises
         # The type alone: the error's own words may quote the body.
-        return _unmapped(message, DEFECT, mapping.hash, f"The mapping failed with {type(error).__name__}.")
+        return _unmapped(message, DEFECT, mapping, f"The mapping failed with {type(error).__name__}.")
     warnings = _warnings(message, change.warnings)
     if change.source_id is not None and not _is_key(change.source_id):
-        return Prepared(message, "quarantined", "invalid_source_id", mapping.hash, None, warnings)
-    return Prepared(
-        message, _STATES[change.verdict], (change.reason or "")[:_MAX_REASON], mapping.hash, change, warnings
-    )
+        return Prepared(message, "quarantined", "invalid_source_id", mapping.hash, mapping.schema_hash, None, warnings)
+    state, reason = _STATES[change.verdict], (change.reason or "")[:_MAX_REASON]
+    return Prepared(message, state, reason, mapping.hash, mapping.schema_hash, change, warnings)
 
 
 def apply_batch(
@@ -125,6 +128,7 @@ def apply_batch(
     late = [unstorable(wanted[change.connection_id, change.message_id], run_id) for change in refused]
     seen.settle(state, late)
     counts = Counter(entry.state for entry in fresh)
+    counts["warned"] = sum(entry.warnings != _NO_WARNINGS for entry in fresh)
     counts.update({"applied": -len(late), "quarantined": len(late), "duplicate": len(decided) - len(fresh)})
     counts.update(merged)
     kept = {name: count for name, count in sorted(counts.items()) if count}
@@ -139,7 +143,7 @@ def without_erased(state: Connection, prepared: Sequence[Prepared], digest: Call
     if not gone:
         return prepared
     return [
-        Prepared(entry.message, "ignored", "erased", entry.mapping_hash, None, _NO_WARNINGS)
+        entry._replace(state="ignored", reason="erased", change=None, warnings=_NO_WARNINGS)
         if entry.source_id in gone
         else entry
         for entry in prepared
@@ -185,6 +189,7 @@ def unstorable(entry: Prepared, run_id: str, revision: int = 0) -> Settled:
         "quarantined",
         "unstorable",
         entry.mapping_hash,
+        entry.schema_hash,
         at,
         entry.source_id,
         revision,
@@ -212,9 +217,10 @@ def _merge(state: Connection, changes: Sequence[AppliedChange], now: Micros, hoo
     )
 
 
-def _unmapped(message: Message, reason: str, mapping_hash: str, why: str = "") -> Prepared:
+def _unmapped(message: Message, reason: str, mapping: Compiled | None = None, why: str = "") -> Prepared:
     found = (model.Warning(reason, "", why),) if why else ()
-    return Prepared(message, "quarantined", reason, mapping_hash, None, _warnings(message, found))
+    mapping_hash, schema_hash = (mapping.hash, mapping.schema_hash) if mapping is not None else ("", "")
+    return Prepared(message, "quarantined", reason, mapping_hash, schema_hash, None, _warnings(message, found))
 
 
 def _tell_defects(entries: Sequence[Prepared]) -> None:
@@ -258,6 +264,7 @@ def _seen_row(entry: Prepared, run_id: str) -> SeenRow:
         entry.state,
         entry.reason,
         entry.mapping_hash,
+        entry.schema_hash,
         received_at,
         change.at if change else None,
         change.source_id if change else None,

@@ -183,6 +183,7 @@ def _settled(entry: Prepared, revision: int, run_id: str) -> Settled:
         entry.state,
         entry.reason,
         entry.mapping_hash,
+        entry.schema_hash,
         at,
         source_id,
         revision,

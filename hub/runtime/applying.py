@@ -82,12 +82,16 @@ def mapper_of(hub: Installation) -> Mapper:
     return mapper
 
 
-class _Versioned(NamedTuple):
-    """A mapping with its hash, as the message rows name it, and the metadata schemas behind it."""
+class Versioned(NamedTuple):
+    """A mapping and the metadata schemas behind it, with their hashes, as the message rows name them."""
 
     hash: str
     inbound: Inbound
     schemas: Schemas
+
+    @property
+    def schema_hash(self) -> str:
+        return self.schemas.hash
 
     def apply(self, message: Json, *, message_id: str, received_at: Micros) -> Change:
         change = self.inbound.apply(message, message_id=message_id, received_at=received_at)
@@ -99,4 +103,4 @@ def _compiled(mappings: Mappings, schemas: Schemas, connection: Connection) -> C
         raise ConfigurationError(f"The source {connection.name!r} has no valid mapping; see `hub mappings check`.")
     options: Mapping[str, Json] = {**connection.settings, "currency": connection.currency}
     inbound = mappings.inbound(connection.mapping_hash, connection.id, options)
-    return _Versioned(connection.mapping_hash, inbound, schemas)
+    return Versioned(connection.mapping_hash, inbound, schemas)

@@ -73,20 +73,28 @@ def delivery_json(database: Database, delivery_id: str) -> dict[str, Any] | None
 
 
 def records(
-    hub: Installation, database: Database, *, source_id: str | None, status: str | None, limit: int
+    hub: Installation,
+    database: Database,
+    *,
+    source_id: str | None,
+    status: str | None,
+    limit: int,
+    is_warned: bool = False,
 ) -> list[dict[str, Any]]:
-    """Messages and deliveries of one person, or in one state, newest first: `kind` tells them apart.
+    """Messages and deliveries of one person, or in one state, newest first: `kind` tells them apart. `is_warned`: only
+    messages of which something was left out or altered.
 
     A person is everyone merged with them; of an erased one only what names nobody is left.
     """
     found: list[dict[str, Any]] = []
     people = [None] if source_id is None else _everyone(database, source_id)
     for person in people if status is None or status in MESSAGE_STATES else ():
-        rows = seen.page(database, MessageFilter(source_id=person, state=status), None, limit, newest_first=True)
+        wanted = MessageFilter(source_id=person, state=status, is_warned=is_warned)
+        rows = seen.page(database, wanted, None, limit, newest_first=True)
         found.extend({"kind": "message", **row} for row in shown_messages(database, rows))
     if source_id is not None:
         people = [*people, operate.erased_source_id(hub.vault.digest(source_id))]
-    for person in people if status is None or status in DELIVERY_STATES else ():
+    for person in people if not is_warned and (status is None or status in DELIVERY_STATES) else ():
         page = outbox.deliveries(database, Filters(status=status, source_id=person), None, limit)
         found.extend({"kind": "delivery", **row} for row in _completed(database, page.items))
     found.sort(key=lambda row: str(row.get("created_at") or row.get("received_at")), reverse=True)

@@ -34,6 +34,7 @@ class FakeMapping:
     """Bodies are in the canonical words already: {"id", "who", "at", "set", "events", "links", …}."""
 
     hash = "1" * 64
+    schema_hash = ""
 
     def apply(self, message: Any, *, message_id: str, received_at: int) -> Change:
         if message.get("defect"):

@@ -59,7 +59,9 @@ def apply(inbox: Inbox, limit: int = 100) -> int:
             rows = []
             for message in claim.messages:
                 name, reason = STATES[int(message.message_id[1:]) % 4]
-                rows.append(SeenRow(SOURCE, message.message_id, name, reason, "", NOW, NOW, None, 0, b"{}", "[]", None))
+                rows.append(
+                    SeenRow(SOURCE, message.message_id, name, reason, "", "", NOW, NOW, None, 0, b"{}", "[]", None)
+                )
             seen.record(state, rows)
         return len(claim.messages)
 

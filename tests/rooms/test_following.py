@@ -44,6 +44,7 @@ class Mapping:
     """Bodies are in the canonical words already; `at` counts days before now."""
 
     hash = "1" * 64
+    schema_hash = ""
 
     def apply(self, message: Any, *, message_id: str, received_at: int) -> Change:
         events = [event_of(key, place, message.get("event_id")) for place, key in enumerate(message.get("events", ()))]

@@ -24,8 +24,10 @@ from hub.runtime.importing import Told, jobs, wish
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.trial import dry_run, trial_json
 from hub.runtime.importing.wish import Wish, rejects_path
+from hub.runtime.schemas import set_schemas
 from hub.runtime.tables import IMPORT
 from hub.sdk.errors import Busy, ConfigurationError
+from hub.sdk.json import loads
 from tests.rooms.whole import Whole
 
 PEOPLE = "source_id,email,name,points\nu1,ada@example.com,Ada Quill,7\nu2,ben@example.com,Ben,9\n"
@@ -600,3 +602,101 @@ def test_an_import_is_a_sync_run_with_counts_and_an_audit_entry(files: Files) ->
     assert run.counts == {"rows": 2, "accepted": 1, "duplicates": 0, "rejected": 1}
     assert run.detail == "1 of 2 rows of 'people.csv' were rejected."
     assert (entry.action, entry.subject, entry.actor) == ("file.imported", "people.csv", "tests")
+
+
+# ── metadata schemas ─────────────────────────────────────────────────────────────────────────────────────────────
+
+TYPED = {
+    "profile": {"points": "number", "tags": {"type": "string", "array": True}, "home": "geopoint"},
+    "order": {"gift": "boolean"},
+    "item": {"size": "number"},
+    "event.seen": {"count": "number"},
+}
+LINES = """\
+source_id,order_id,Gift,Lines
+u1,o1,yes,"[{""sku"":""a"",""size"":""43""}]"
+u2,o2,perhaps,"[{""sku"":""a"",""size"":""XL""}]"
+"""
+OF_EACH = [
+    (
+        "customers",
+        'source_id,points,tags,home,Shoe Size\nu1,12,x,"51.45,-2.59",\nu2,many,,north,42\n',
+        ["points", "home", "Shoe Size"],
+    ),
+    (
+        "orders",
+        LINES,
+        ["Gift", "Lines[0].metadata.size"],
+    ),
+    ("events", "source_id,event,count,note\nu1,Seen,3,\nu2,Seen,often,x\n", ["count", "note"]),
+]
+
+
+def defines(files: Files, *, closed: bool = True) -> None:
+    documents = {kind: {"allow_defined_only": closed, "properties": keys} for kind, keys in TYPED.items()}
+    with write(files.whole.engine) as database:
+        set_schemas(database, clock.now(), documents, "tests")
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["first import", "known source"])
+@pytest.mark.parametrize(("kind", "content", "places"), OF_EACH, ids=[each[0] for each in OF_EACH])
+def test_a_dry_run_filters_by_the_schema_as_the_import_and_the_apply_role_do(
+    files: Files, kind: str, content: str, places: list[str], is_known: bool
+) -> None:
+    defines(files)
+    if is_known:
+        files.imports("source_id\nu0\n")
+    more: Any = {"fields": {"Lines": "items", "Gift": "metadata.gift"}} if kind == "orders" else {}
+
+    shown = files.tries(content, kind, **more)
+    assert (shown["rows"], shown["accepted"], shown["rejected"], shown["warned"]) == (2, 1, 1, 0)
+    [rejected] = shown["rejected_rows"]
+    assert [sentence.partition(": ")[0] for sentence in rejected["warnings"]] == places
+    assert rejected["error"] == "; ".join(rejected["warnings"]) + "."
+    job = files.imports(content, kind, **more)
+    assert counts(job) == (2, 1, 1)
+    assert [row["error"] for row in files.rejected] == [rejected["error"]]
+    with read(files.whole.engine) as database:
+        assert {row.warnings for row in seen.page(database, MessageFilter(), None, 9)} == {"[]"}
+
+
+@pytest.mark.parametrize(("kind", "content", "places"), OF_EACH, ids=[each[0] for each in OF_EACH])
+def test_a_dry_run_tells_what_rows_will_lose_that_are_taken_all_the_same(
+    files: Files, kind: str, content: str, places: list[str]
+) -> None:
+    defines(files)
+    more: Any = {"fields": {"Lines": "items", "Gift": "metadata.gift"}} if kind == "orders" else {}
+    shown = files.tries(content, kind, takes_warnings=True, **more)
+
+    assert (shown["accepted"], shown["rejected"], shown["warned"]) == (2, 0, 1)
+    [warned] = shown["warned_rows"]
+    assert warned == shown["first_rows"][1]
+    assert [sentence.partition(": ")[0] for sentence in warned["warnings"]] == places
+    files.imports(content, kind, takes_warnings=True, **more)
+    with read(files.whole.engine) as database:
+        page = seen.page(database, MessageFilter(source_id="u2"), None, 9)
+    assert [len(loads(row.warnings)) for row in page] == [len(places)], "the ledger tells as many"
+
+
+def test_what_a_dry_run_shows_of_a_row_is_what_is_stored(files: Files) -> None:
+    defines(files, closed=False)
+    content = 'source_id,points,tags,home,note\nu1,12.50,a,"51.45, -2.590",free text\n'
+    [row] = files.tries(content)["first_rows"]
+    files.imports(content)
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["metadata"] == {"points": 12.5, "tags": ["a"], "home": "51.45,-2.59", "note": "free text"}
+    assert {f"metadata.{name}": value for name, value in profile["metadata"].items()} == {
+        name: value for name, value in row["result"].items() if name.startswith("metadata.")
+    }
+
+
+def test_a_row_that_loses_much_says_the_first_of_it_in_its_file_and_all_of_it_in_a_dry_run(files: Files) -> None:
+    defines(files)
+    names = [f"Extra {number}" for number in range(8)]
+    content = f"source_id,{','.join(names)}\nu1{',x' * 8}\n"
+    [row] = files.tries(content)["rejected_rows"]
+
+    assert [sentence.partition(": ")[0] for sentence in row["warnings"]] == names
+    assert row["error"].endswith("; and 3 more.")

@@ -11,9 +11,15 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, inspect, text
 
 from hub.core.database import open_database, read, write
+from hub.inbox import seen
 from hub.inbox.tables import INBOX
+from hub.inbox.values import MessageFilter
+from hub.profiles import schema_store
+from hub.profiles.rules.schemas import Schemas
+from hub.profiles.schema_document import checked
 from hub.runtime.migrate import upgrade
 from hub.runtime.schema import create_all, metadata
+from hub.sdk.json import dumps
 
 
 def shape(engine: Engine) -> dict[str, object]:
@@ -115,4 +121,39 @@ def test_syncs_survive_the_revision_that_makes_their_table_anew(database_url: st
     with read(engine) as connection:
         query = "SELECT connection_id, operation, options, event_keys, created_at FROM sync"
         assert [tuple(row) for row in connection.execute(text(query))] == [sync]
+    engine.dispose()
+
+
+def test_schemas_of_before_are_the_version_that_messages_name_from_then_on(database_url: str) -> None:
+    """What a role computes of them is found by its hash; messages of before name none."""
+    engine = open_database(database_url)
+    config = Config()
+    config.set_main_option("script_location", str(files("hub") / "migrations" / "state"))
+    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+    documents = {kind: checked(kind, {"properties": {"größe": "number"}}) for kind in ("order", "profile")}
+    with write(engine) as connection:
+        for at, (kind, document) in enumerate(documents.items()):
+            row = {"kind": kind, "content": dumps(document).decode(), "hash": "h", "version": 3, "updated_at": at}
+            connection.execute(
+                text("INSERT INTO metadata_schema VALUES (:kind, :content, :hash, :version, :updated_at)"), row
+            )
+        connection.execute(
+            text(
+                "INSERT INTO message (connection_id, message_id, state, reason, mapping_hash, received_at, duplicates,"
+                " revision, warnings) VALUES ('c', 'm', 'applied', '', '', 5, 0, 0, '[]')"
+            )
+        )
+    upgrade(engine, "state")
+    with read(engine) as connection:
+        assert schema_store.versions(connection) == [
+            {"hash": Schemas(documents).hash, "created_at": 1, "documents": documents}
+        ]
+        assert schema_store.every(connection) == documents
+        [message] = seen.page(connection, MessageFilter(), None, 9)
+    assert (message.message_id, message.schema_hash) == ("m", "")
+    with write(engine) as connection:
+        assert schema_store.keep_version(connection, 9) == Schemas(documents).hash
+        assert len(schema_store.versions(connection)) == 1
     engine.dispose()

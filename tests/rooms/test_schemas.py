@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,12 +13,25 @@ from hub.core import clock
 from hub.core.database import read, write
 from hub.inbox import seen
 from hub.inbox.values import MessageFilter
+from hub.ledger import store as ledger
+from hub.ledger.values import RunFilter
 from hub.profiles import schema_store
 from hub.runtime import schemas
 from hub.runtime.applying import hooks_of, mapper_of
 from hub.runtime.previewing import Wish, preview
 from hub.runtime.replaying import replay_messages
-from hub.runtime.schemas import LiveSchemas, add_key, add_missing, installed, remove_key, remove_schema, set_schema
+from hub.runtime.schemas import (
+    LiveSchemas,
+    add_key,
+    add_missing,
+    installed,
+    remove_key,
+    remove_schema,
+    set_schema,
+    set_schemas,
+    shown,
+    versions,
+)
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 from hub.sdk.values import Operation
@@ -213,3 +228,176 @@ def test_what_is_missing_is_added_and_what_is_there_stays(whole: Whole) -> None:
         found = schema_store.every(database)["profile"]
     assert found["allow_defined_only"] is True
     assert {name: each["type"] for name, each in found["properties"].items()} == {"tier": "number", "points": "number"}
+
+
+# ── versions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hashes(whole: Whole) -> dict[str, str]:
+    """The schema version that each message names."""
+    with read(whole.engine) as state:
+        return {row.message_id: row.schema_hash for row in seen.page(state, MessageFilter(), None, 99)}
+
+
+def as_then(whole: Whole, version: str) -> dict[str, Any]:
+    with read(whole.engine) as database:
+        return {row["kind"]: set(row["properties"]) for row in shown(database, of_version=version)}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_message_names_the_version_it_was_filtered_by_and_that_can_be_read_for_as_long(whole: Whole) -> None:
+    [free] = whole.receives({"type": "identify", "userId": "ada", "traits": {"points": "1"}})
+    whole.applies()
+    define(whole, "profile", PROFILE)
+    [first] = whole.receives({"type": "identify", "userId": "ada", "traits": {"points": "many"}})
+    [ignored] = whole.receives({"type": "identify", "anonymousId": "nobody", "traits": {"points": "2"}})
+    whole.applies()
+    define(whole, "order", {"properties": {"size": "number"}})
+    [second] = whole.receives({"type": "identify", "userId": "ada", "traits": {"points": "3"}})
+    whole.applies()
+    with write(whole.engine) as database:
+        remove_schema(database, clock.now(), "profile", "tests")
+        remove_schema(database, clock.now(), "order", "tests")
+
+    found = hashes(whole)
+    assert found[free] == ""
+    assert found[ignored] == found[first]
+    assert len({found[free], found[first], found[second]}) == 3
+    assert as_then(whole, found[first]) == {"profile": set(PROFILE["properties"])}  # type: ignore[arg-type]
+    assert as_then(whole, found[second][:12]).keys() == {"profile", "order"}
+    whole.books()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_message_applied_again_names_the_version_of_then(whole: Whole) -> None:
+    define(whole, "profile", {"properties": {"points": "boolean"}})
+    [sent] = whole.receives({"type": "identify", "userId": "ada", "traits": {"points": "12"}})
+    whole.applies()
+    before = hashes(whole)[sent]
+    assert warnings(whole)[sent] == [("schema_wrong_type", "metadata.points")]
+
+    define(whole, "profile", PROFILE)
+    replay_messages(whole.hub, MessageFilter(state="applied"), clock.now(), "tests", is_dry=False)
+    assert warnings(whole)[sent] == []
+    assert hashes(whole)[sent] == LiveSchemas(whole.hub).snapshot().hash != before
+    assert metadata(whole) == {"points": 12}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_messages_that_lost_something_are_counted_found_and_replayed_alone(whole: Whole) -> None:
+    define(whole, "profile", PROFILE)
+    fine, lossy = whole.receives(
+        {"type": "identify", "userId": "ada", "traits": {"points": "1"}},
+        {"type": "identify", "userId": "ben", "traits": {"points": "many"}},
+    )
+    whole.applies()
+    wanted = MessageFilter(state="applied", is_warned=True)
+    with read(whole.engine) as database:
+        [run] = ledger.runs(database, RunFilter(kind="apply")).items
+        assert [row.message_id for row in seen.page(database, wanted, None, 9)] == [lossy]
+        assert seen.count(database, wanted) == 1
+    assert (run.counts["applied"], run.counts["warned"]) == (2, 1)
+
+    first = hashes(whole)[fine]
+    define(whole, "profile", {"properties": {"points": "string"}})
+    assert replay_messages(whole.hub, wanted, clock.now(), "tests", is_dry=False)["applied"] == 1
+    ben = whole.profile("ben")
+    assert ben is not None
+    assert ben["metadata"] == {"points": "many"}
+    assert (hashes(whole)[fine], hashes(whole)[lossy]) == (first, LiveSchemas(whole.hub).snapshot().hash)
+    whole.books()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_message_of_someone_erased_and_one_that_fails_name_it_too(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub.mapping.inbound import Inbound
+
+    define(whole, "profile", PROFILE)
+    whole.identifies("ada", points="1")
+    whole.erases("ada")
+    [gone] = whole.receives({"type": "identify", "userId": "ada", "traits": {"points": "2"}})
+    whole.applies()
+    with monkeypatch.context() as patch:
+        patch.setattr(Inbound, "apply", lambda *_, **__: 1 / 0)
+        [failed] = whole.receives({"type": "identify", "userId": "ben", "traits": {"points": "2"}})
+        whole.applies()
+    assert whole.messages()[gone] == ("ignored", "erased")
+    assert whole.messages()[failed] == ("quarantined", "mapping_defect")
+    assert {hashes(whole)[gone], hashes(whole)[failed]} == {LiveSchemas(whole.hub).snapshot().hash}
+
+
+def test_what_is_set_together_is_one_version_and_what_returns_is_the_one_of_before(whole: Whole) -> None:
+    both = {"profile": PROFILE, "order": {"properties": {}}}
+    with write(whole.engine) as database:
+        set_schemas(database, 1_000, both, "tests")
+        set_schemas(database, 2_000, {"order": {"properties": {"size": "number"}}}, "tests")
+        set_schemas(database, 3_000, both, "tests")
+        found = versions(database)
+    assert [(each["created_at"], each["is_active"]) for each in found] == [(2_000, False), (1_000, True)]
+    assert found[0]["kinds"] == ["order", "profile"]
+    with read(whole.engine) as database:
+        audit = [each for each in ledger.audits(database, None, 99).items if each.action == "schema.set"]
+    assert [each.detail["version"] for each in audit] == [
+        found[1]["hash"], found[0]["hash"], found[1]["hash"], found[1]["hash"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", ["", " ", "zz", "%", "_", "0" * 64])
+def test_a_version_that_there_is_not_is_told_in_one_sentence(whole: Whole, prefix: str) -> None:
+    define(whole, "profile", PROFILE)
+    with read(whole.engine) as database, pytest.raises(ConfigurationError, match=r"no schema version .* lists those"):
+        shown(database, of_version=prefix)
+
+
+def test_a_version_that_could_be_several_is_told_in_one_sentence(whole: Whole) -> None:
+    for number in range(17):  # of sixteen first characters one comes twice
+        define(whole, "profile", {"properties": {f"key_{number}": "number"}})
+    with read(whole.engine) as database:
+        firsts = [each["hash"][0] for each in versions(database)]
+        [prefix, *_] = [first for first in firsts if firsts.count(first) > 1]
+        with pytest.raises(ConfigurationError, match="several schema versions"):
+            shown(database, of_version=prefix.upper())
+
+
+def test_a_change_is_noticed_however_the_clocks_of_two_hosts_differ(whole: Whole, at_once: None) -> None:
+    """One host sets, the other, behind by hours, replaces: as often as before, and no later than before."""
+    live = LiveSchemas(whole.hub)
+    late, early = clock.now(), clock.now() - 3_600_000_000
+    with write(whole.engine) as database:
+        set_schema(database, early, "profile", PROFILE, "tests")
+        set_schema(database, late, "order", PROFILE, "tests")
+    before = live.snapshot()
+    with write(whole.engine) as database:
+        remove_schema(database, early, "profile", "tests")
+        set_schema(database, early, "profile", {"properties": {}}, "tests")
+    assert live.snapshot().hash != before.hash
+
+
+def test_keys_that_are_added_at_the_same_time_are_all_there(whole: Whole) -> None:
+    """Each builds on what the other made, and the version that stands in the end can be read."""
+    together = threading.Barrier(4)
+
+    def adds(number: int) -> None:
+        together.wait()
+        for place in range(5):
+            with write(whole.engine) as database:
+                add_key(database, clock.now(), "profile", f"key_{number}_{place}", "number", "tests")
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(adds, number) for number in range(4)]:
+            done.result()
+    with read(whole.engine) as database:
+        assert len(schema_store.every(database)["profile"]["properties"]) == 20
+        [active] = [each for each in versions(database) if each["is_active"]]
+        assert len(shown(database, of_version=active["hash"])[0]["properties"]) == 20
+
+
+def test_a_key_named_like_a_built_in_trait_is_a_key_of_metadata_and_leaves_the_trait_alone(whole: Whole) -> None:
+    define(whole, "profile", {"allow_defined_only": True, "properties": {"email": "number", "name": "string"}})
+    whole.identifies("ada", email="ada@example.com", name="Ada", metadata={"email": "12", "name": 7})
+    ada = whole.profile("ada")
+    assert ada is not None
+    assert ada["traits"] == {"email": "ada@example.com", "name": "Ada"}
+    assert ada["metadata"] == {"email": 12, "name": "7"}

@@ -56,7 +56,7 @@ def filtered(values: dict[str, Json], sheet: Sheet, where: str, told: Told) -> d
         if key is None:
             if not is_closed or value is REMOVED or not name.startswith(prefix):
                 continue
-            told(UNKNOWN_KEY, where + name, "the schema does not define this key, so it was dropped")
+            told(UNKNOWN_KEY, where + name, "the schema does not define this key")
             read = ABSENT
         elif value.__class__ in key.takes:
             continue
@@ -114,7 +114,7 @@ def _list_of(item: Key) -> Key:
 
     def _item(value: Json, path: str, told: Told) -> Json:
         if value is None:
-            told(WRONG_TYPE, path, "a list holds no null; the item was dropped")
+            told(WRONG_TYPE, path, "a list holds no null")
             return ABSENT
         return value if value.__class__ in item.takes else item.read(value, path, told)
 
@@ -130,7 +130,7 @@ def _scalar(name: str, takes: tuple[type, ...], coerce: Callable[[Json], Json | 
 
 
 def _refused(name: str, value: Json, path: str, told: Told) -> Json:
-    told(WRONG_TYPE, path, f"the schema has {name} here; {kind_of(value)} that is none was dropped")
+    told(WRONG_TYPE, path, f"the schema has {name} here, not {kind_of(value)} like this")
     return ABSENT
 
 

@@ -120,7 +120,7 @@ def _together(before: tuple[Warning, ...], found: list[Warning]) -> tuple[Warnin
     room = MAX_WARNINGS - len(before)
     if len(found) <= room:
         return (*before, *found)
-    rest = Warning(TOO_MANY, "", f"the schema dropped {len(found) - max(room - 1, 0)} more values")
+    rest = Warning(TOO_MANY, "", f"the schema drops {len(found) - max(room - 1, 0)} more values")
     return (*before, *found[: max(room - 1, 0)], rest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +18,8 @@ from hub.sdk.errors import PayloadInvalid
 from hub.sdk.json import canonical, dumps, loads
 from hub.sdk.values import RawMessage
 
+_EDGE = re.compile(r"[.\[]")
+_TOLD = 5  # sentences that a cell of the rejected rows holds
 _REASONS = {
     "missing_source_id": "The row has no source_id.",
     "anonymous": "The row has no source_id.",
@@ -33,11 +36,13 @@ class Mapped(Protocol):
 
 
 class Made(NamedTuple):
-    """What a row came to: a message, or a sentence why not. `change` is what applying it will mean."""
+    """What a row came to: a message, or a sentence why not. `change` is what applying it will mean, `warnings` what of the
+    row it leaves out or alters, a sentence each."""
 
     message: RawMessage | None
     change: Change | None
     error: str = ""
+    warnings: Sequence[str] = ()
 
 
 class Maker:
@@ -91,10 +96,11 @@ class Maker:
         if self._is_quiet:
             content["quiet"] = True
         change = self._mapping.apply(content, message_id=key, received_at=now)
-        error = self._refusal(change)
+        warnings = list(dict.fromkeys(map(self._sentence, change.warnings)))
+        error = self._refusal(change, warnings)
         if error:
-            return Made(None, change, error)
-        return Made(RawMessage(dumps(content), key, content.get("source_id")), change)
+            return Made(None, change, error, warnings)
+        return Made(RawMessage(dumps(content), key, content.get("source_id")), change, "", warnings)
 
     def _content(self, cells: Sequence[str]) -> dict[str, Any]:
         """What the row says, without what the import adds. Raises PayloadInvalid."""
@@ -114,23 +120,36 @@ class Maker:
                 content[key] = value
         return content
 
-    def _refusal(self, change: Change) -> str:
-        if change.verdict is not Verdict.APPLY:
-            told = self._warned(change)
-            return told or _REASONS.get(change.reason or "", f"The mapping refuses the row: {change.reason}.")
-        return self._warned(change) if change.warnings and not self._takes_warnings else ""
-
-    def _warned(self, change: Change) -> str:
-        """The mapping's own words, under the names of the file's columns."""
-        told = dict.fromkeys(self._sentence(warning) for warning in change.warnings[:5])
-        return "; ".join(told) + "." if told else ""
+    def _refusal(self, change: Change, warnings: Sequence[str]) -> str:
+        if change.verdict is Verdict.APPLY and (not warnings or self._takes_warnings):
+            return ""
+        if not warnings:
+            return _REASONS.get(change.reason or "", f"The mapping refuses the row: {change.reason}.")
+        more = len(warnings) - _TOLD
+        return "; ".join(warnings[:_TOLD]) + (f"; and {more} more." if more > 0 else ".")
 
     def _sentence(self, warning: Warning) -> str:
-        """`traits.email: …` names the value that the mapping read: the column it came from."""
+        """The words of mapping or schema, under the name of the file's column. `traits.email: …` names the value that
+        the mapping read."""
         field, colon, text = warning.text.partition(": ")
         header = self._headers.get(field) if colon else None
-        place = warning.path.removeprefix("profile.").removeprefix("who.").removeprefix("message.")
-        return f"{header}: {text}" if header else f"{self._headers.get(place, shown(place))}: {warning.text}"
+        if header:
+            return f"{header}: {text}"
+        place = self._place(warning.path)
+        return f"{place}: {warning.text}" if place else warning.text
+
+    def _place(self, path: str) -> str:
+        """The column that a path of the change came from, and what in its cell is meant: `Home.lat`, `Items[0].size`."""
+        for prefix in ("profile.", "who.", "message."):
+            path = path.removeprefix(prefix)
+        if path.startswith("events."):  # events.<key>.<property>
+            path = "properties." + path.split(".", 2)[-1]
+        for whole in (path, path.removeprefix("order.")):
+            ends = [len(whole), *(edge.start() for edge in reversed(list(_EDGE.finditer(whole))))]
+            for end in ends:
+                if whole[:end] in self._headers:
+                    return self._headers[whole[:end]] + whole[end:]
+        return shown(path)
 
 
 def row_id(content: Mapping[str, Any]) -> str:

@@ -33,11 +33,13 @@ class Taken(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What would become of a row: a sentence why not, else what it changes (None for codes)."""
+    """What would become of a row: a sentence why not, else what it changes (None for codes). `warnings`: what
+    mapping and schema leave out or alter, a sentence each."""
 
     record: Record
     error: str
     change: Change | None = None
+    warnings: Sequence[str] = ()
 
 
 Finish = Callable[[Database, Taken], None]
@@ -83,7 +85,7 @@ class MessageSink:
 
     def try_out(self, records: Sequence[Record], now: Micros) -> Sequence[Tried]:
         made = [(record, self._maker.make(record, now)) for record in records]
-        return [Tried(record, each.error, each.change) for record, each in made]
+        return [Tried(record, each.error, each.change, each.warnings) for record, each in made]
 
 
 class CodeSink:

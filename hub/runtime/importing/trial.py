@@ -17,12 +17,14 @@ from hub.runtime.installation import Installation
 
 @dataclass(frozen=True)
 class Trial:
-    """What a dry run found. `rows`: the first ones; `rejected`: the first of those that would be."""
+    """What a dry run found. `rows`: the first ones; `rejected` and `warned`: the first of those that would be rejected, or
+    taken without some of their values."""
 
     examined: Examined
     counts: Mapping[str, int]
     rows: Sequence[Tried]
     rejected: Sequence[Tried]
+    warned: Sequence[Tried]
     is_partial: bool
 
 
@@ -39,7 +41,8 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
         sink = MessageSink(hub.engine, "", maker_of(hub, wish, examined.plan, source, wish.at or now), _nowhere)
     rows: list[Tried] = []
     rejected: list[Tried] = []
-    counts = dict.fromkeys(("rows", "accepted", "rejected"), 0)
+    warned: list[Tried] = []
+    counts = dict.fromkeys(("rows", "accepted", "rejected", "warned"), 0)
     is_partial = False
     with Reader(examined.opened) as reader:
         for portion in portions(reader, 0):
@@ -49,11 +52,14 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
             tried = sink.try_out(portion, now)
             refused = [each for each in tried if each.error]
             counts["rows"] += len(tried)
+            altered = [each for each in tried if each.warnings and not each.error]
             counts["rejected"] += len(refused)
+            counts["warned"] += len(altered)
             rows += tried[: max(0, shown - len(rows))]
             rejected += refused[: max(0, shown - len(rejected))]
+            warned += altered[: max(0, shown - len(warned))]
     counts["accepted"] = counts["rows"] - counts["rejected"]
-    return Trial(examined, counts, rows, rejected, is_partial)
+    return Trial(examined, counts, rows, rejected, warned, is_partial)
 
 
 def _nowhere(_: object) -> None:
@@ -61,7 +67,8 @@ def _nowhere(_: object) -> None:
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
-    """Counts, how the file is written, what becomes of its columns, the first rows, and the first that are rejected."""
+    """Counts, how the file is written, what becomes of its columns, the first rows, and the first that are rejected
+    or lose values."""
     opened, dialect = trial.examined.opened, trial.examined.opened.dialect
     return {
         **trial.counts,
@@ -72,13 +79,15 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "columns": trial.examined.plan.as_json(),
         "first_rows": [_row(each) for each in trial.rows],
         "rejected_rows": [_row(each) for each in trial.rejected],
+        "warned_rows": [_row(each) for each in trial.warned],
     }
 
 
 def _row(tried: Tried) -> dict[str, Any]:
-    record, error, change = tried
+    record, error, change, warnings = tried
     result = _meaning(change) if change is not None and not error else {}
-    return {"row": record.number, "line": record.line, "error": error or None, "result": result}
+    found = {"row": record.number, "line": record.line, "error": error or None, "result": result}
+    return {**found, "warnings": list(warnings)}
 
 
 def _meaning(change: Change) -> dict[str, Any]:

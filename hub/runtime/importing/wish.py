@@ -18,7 +18,7 @@ from hub.mapping.inbound import compile_inbound
 from hub.mapping.versions import resolve
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime.applying import mapper_of
+from hub.runtime.applying import Versioned, mapper_of
 from hub.runtime.connections import add_source
 from hub.runtime.importing import jobs
 from hub.runtime.importing.columns import Plan, plan, refuse_products
@@ -26,6 +26,7 @@ from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.reading import Opened, Reader, Record, examine, header_of
 from hub.runtime.importing.rows import Maker, Mapped
 from hub.runtime.installation import Installation
+from hub.runtime.schemas import LiveSchemas
 from hub.sdk.errors import ConfigurationError
 
 CONNECTOR = "csv"
@@ -127,10 +128,12 @@ def maker_of(hub: Installation, wish: Wish, plan_: Plan, source: Connection | No
 
 
 def _mapping(hub: Installation, source: Connection | None) -> Mapped:
-    """The mapping that the apply role will use; that of a new source where there is none yet."""
+    """What the apply role will use, metadata schemas included; with the mapping of a new source where there is none yet."""
     if source is not None:
         return mapper_of(hub)(source.id)
-    return compile_inbound(resolve(CONNECTOR, "", hub.folders).document, connection_id="", options={})
+    resolved = resolve(CONNECTOR, "", hub.folders)
+    inbound = compile_inbound(resolved.document, connection_id="", options={})
+    return Versioned(resolved.hash, inbound, LiveSchemas(hub).snapshot())
 
 
 def source_of(hub: Installation, database: Database, name: str) -> Connection | None:

@@ -94,6 +94,21 @@ def test_a_dry_run_answers_at_once_and_keeps_nothing(api: Api, uploads: Uploads)
     assert api.get("/hub/v1/imports")["imports"] == []
 
 
+def test_a_dry_run_names_what_the_schema_drops_of_each_row(api: Api, uploads: Uploads) -> None:
+    schema = {"allow_defined_only": True, "properties": {"points": "number"}}
+    assert api("PUT", "/hub/v1/schemas/profile", json=schema).status_code == 200
+    content = "source_id,points,note\nu1,7,\nu2,many,x\n"
+    strict = upload(api, content, "kind=customers&dry_run=true").json
+    lenient = upload(api, content, "kind=customers&dry_run=true&accept_warnings=true").json
+
+    drops = ["points: the schema has a number here, not text like this", "note: the schema does not define this key"]
+    assert (strict["accepted"], strict["rejected"], strict["warned"]) == (1, 1, 0)
+    assert strict["rejected_rows"][0]["warnings"] == drops
+    assert (lenient["accepted"], lenient["rejected"], lenient["warned"]) == (2, 0, 1)
+    assert lenient["warned_rows"][0]["warnings"] == drops
+    assert lenient["first_rows"][0]["result"]["metadata.points"] == 7
+
+
 def test_codes_are_uploaded_into_their_campaign(api: Api, uploads: Uploads) -> None:
     api.post("/hub/v1/campaigns", {"name": "spring", "kind": "imported"})
     shown = ended(api, uploads, upload(api, "code\nA\nB\nA\n", "kind=codes&campaign=spring"))

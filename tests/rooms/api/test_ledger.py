@@ -13,7 +13,7 @@ from hub.core.clock import MINUTE, SECOND, iso
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.inbox import seen
-from hub.inbox.values import SeenRow
+from hub.inbox.values import SeenRow, Settled
 from hub.ledger import store as ledger
 from hub.ledger.values import AttemptEnd, AttemptRecord, AttemptStart, Run
 from hub.outbox.tables import DELIVERY
@@ -32,7 +32,9 @@ def add_run(api: Api, kind: str = "apply", **more: Any) -> str:
 
 def add_messages(api: Api, connection_id: str, count: int, state: str = "applied", reason: str = "") -> None:
     rows = [
-        SeenRow(connection_id, f"m{number}", state, reason, "", NOW - number, NOW, f"u{number}", 0, b"{}", "[]", None)
+        SeenRow(
+            connection_id, f"m{number}", state, reason, "", "", NOW - number, NOW, f"u{number}", 0, b"{}", "[]", None
+        )
         for number in range(count)
     ]
     with write(api.engine) as database:
@@ -205,6 +207,13 @@ def test_messages_are_filtered_and_show_no_body(api: Api) -> None:
     shown = api.get("/hub/v1/messages", message_id="m2")["messages"][0]
     assert "body" not in shown
     assert (shown["is_body_kept"], shown["warnings"], shown["state"]) == (True, [], "quarantined")
+    assert (shown["mapping_hash"], shown["schema_hash"]) == ("", "")
+
+    assert (ids(warned="false"), ids(warned="true")) == (5, 0)
+    with write(api.engine) as state:
+        seen.settle(state, [Settled("X" * 26, "m1", "applied", "", "", "s", NOW, "u1", 1, '[{"code":"x"}]', None)])
+    assert ids(warned="true") == ids(warned="true", state="applied") == 1
+    assert api.refused("GET", "/hub/v1/messages", query_string={"warned": "maybe"})["key"] == "invalid_query"
 
 
 def test_refusals_and_the_books(api: Api) -> None:

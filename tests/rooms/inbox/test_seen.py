@@ -28,6 +28,7 @@ def row(message_id: str, **changes: object) -> SeenRow:
         state="applied",
         reason="",
         mapping_hash="hash",
+        schema_hash="schemas",
         received_at=NOW,
         at=NOW - 5,
         source_id="user-1",
@@ -134,9 +135,10 @@ def test_a_message_applied_again_moves_to_its_new_state(engine):
     record(engine, row("a", state="quarantined", reason="no_rule", body=b"kept"), row("b"))
     assert terms(engine) == SeenTerms(applied=1, quarantined={"no_rule": 1})
     with write(engine) as state:
-        seen.settle(state, [Settled(CONNECTION, "a", "applied", "", "new", NOW, "user-9", 7, "[]", "run")])
+        seen.settle(state, [Settled(CONNECTION, "a", "applied", "", "new", "newer", NOW, "user-9", 7, "[]", "run")])
     found = find(engine, "a")
     assert (found.state, found.mapping_hash, found.source_id, found.revision) == ("applied", "new", "user-9", 7)
+    assert (found.schema_hash, find(engine, "b").schema_hash) == ("newer", "schemas")
     assert found.body == b"kept"
     assert terms(engine) == SeenTerms(applied=2)
 

@@ -48,6 +48,24 @@ def test_a_dry_run_tells_columns_and_rows_and_writes_nothing(shell: Shell, peopl
     assert shell.json("import", "customers", str(people), "--dry-run", "--first", "1")["rejected"] == 1
 
 
+def test_a_dry_run_tells_what_the_schema_drops_row_by_row(shell: Shell, people: Path) -> None:
+    shell.text("schema", "set", "-", given="profile: {properties: {Points: boolean}}")
+    dry = ("import", "customers", str(people), "--dry-run")
+    told = shell.text(*dry)
+    assert "row 1 (line 2): rejected: Points: the schema has a boolean here, not text like this\n" in told
+    assert "row 2 (line 3): rejected: E-mail: an e-mail address has one @" in told
+
+    told = shell.text(*dry, "--accept-warnings")
+    assert "\nwarned      2\n" in told
+    assert "row 1 (line 2): source_id=u1" in told
+    assert "\n    Points: the schema has a boolean here, not text like this\n" in told
+    people.write_text("source_id,Points\nu1,yes\nu2,no\nu3,perhaps\n")
+    told = shell.text(*dry, "--accept-warnings")
+    assert "Taken without some values" not in told, "a row is told once"
+    told = shell.text(*dry, "--accept-warnings", "--first", "1")
+    assert "Taken without some values\n  row 3 (line 4): source_id=u3" in told
+
+
 def test_codes_go_to_a_campaign(shell: Shell, tmp_path: Path) -> None:
     shell.json("campaigns", "add", "--name", "spring", "--imported")
     path = tmp_path / "codes.csv"

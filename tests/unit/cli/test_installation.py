@@ -155,6 +155,31 @@ def test_a_mapping_preview_shows_the_change_and_where_each_value_came_from(shell
     assert second["events"][0]["key"] == "signed_up"
 
 
+def test_a_mapping_preview_filters_by_the_schemas_of_this_installation_and_knows_none_without_a_database(
+    shell: Shell,
+) -> None:
+    message = json.dumps({**IDENTIFY, "traits": {"plan": "pro", "points": "many", "age": "36"}})
+    free = json.loads(shell.text("mappings", "preview", "segment", given=message))
+    assert free["profile"]["metadata"] == {"plan": "pro", "points": "many", "age": "36"}
+    assert "schema_hash" not in free
+    assert not (shell.folder / "hub.db").exists(), "a preview makes no database"
+
+    shell.text("schema", "set", "-", given="profile: {properties: {points: number, age: number}}")
+    kept = json.loads(shell.text("mappings", "preview", "segment", given=message))
+    assert kept["profile"]["metadata"] == {"plan": "pro", "age": 36}
+    assert [(one["code"], one["path"]) for one in kept["warnings"]] == [("schema_wrong_type", "metadata.points")]
+    assert kept["lineage"]["profile.metadata.points"]["source"] == "traits.points", "where what was dropped came from"
+    assert kept["schema_hash"] == shell.json("schema", "versions")[0]["hash"]
+
+    away = {"HUB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=2"}
+    (shell.folder / "broken").mkdir()
+    (shell.folder / "broken" / "hub.db").write_text("this is no database, however long one looks at it")
+    for environment in (away, {"HUB_DATA_DIR": str(shell.folder / "broken")}):
+        result = shell.run("mappings", "preview", "segment", given=message, **environment)
+        assert json.loads(result.stdout) == free
+        assert "cannot be read, so no metadata schema was applied" in result.stderr
+
+
 @pytest.mark.parametrize("vendor", ["braze", "klaviyo"])
 def test_a_preview_prints_the_requests_a_message_would_lead_to(shell: Shell, vendor: str) -> None:
     given = f"{json.dumps(IDENTIFY)}\n{json.dumps(TRACK)}\n"

@@ -20,6 +20,7 @@ from hub.outbox.tables import DELIVERY
 from hub.outbox.values import NewDelivery
 from hub.profiles import store as profiles
 from hub.runtime.synclog import new_runs
+from hub.sdk.json import dumps
 from hub.sdk.values import Operation, RawMessage
 from tests.rooms.profiles.people import applied, change
 from tests.unit.cli.conftest import Shell
@@ -40,8 +41,10 @@ def busy(shell: Shell) -> Shell:
         ]
         profiles.merge(database, changes, NOW, hub.vault.digest)
         rows = [
-            SeenRow("C" * 26, "m1", "applied", "", "", NOW, NOW, "ada", 0, b"{}", "[]", None),
-            SeenRow("C" * 26, "m3", "quarantined", "missing_required", "", NOW - 1, None, "lov", 0, b"{}", "[]", None),
+            SeenRow("C" * 26, "m1", "applied", "", "", "", NOW, NOW, "ada", 0, b"{}", "[]", None),
+            SeenRow(
+                "C" * 26, "m3", "quarantined", "missing_required", "", "", NOW - 1, None, "lov", 0, b"{}", "[]", None
+            ),
         ]
         seen.record(database, rows)
         new = [NewDelivery(crm["id"], Operation.EVENTS, who, NOW, {}) for who in ("ada", "bob")]
@@ -79,6 +82,27 @@ def test_the_log_of_a_person_is_that_of_everyone_merged_with_them(busy: Shell) -
         }  # fmt: skip
     assert [row["kind"] for row in busy.lines("log", "--source-id", "bob")] == ["delivery"]
     assert busy.lines("log", "--source-id", "nobody") == []
+
+
+def test_the_log_tells_what_was_dropped_and_under_which_schema(busy: Shell) -> None:
+    warning = {"code": "schema_wrong_type", "path": "metadata.points", "text": "the schema has a number here"}
+    other = {"code": "not_signed", "path": "", "text": "The signature does not cover it."}
+    with write(busy.installation.engine) as state:
+        row = SeenRow("C" * 26, "m9", "applied", "", "m" * 64, "5" * 64, NOW, NOW, "ada", 0, b"{}", "[]", None)
+        seen.record(state, [row._replace(warnings=dumps([warning, other]).decode())])
+
+    told = busy.text("log", "--source-id", "ada")
+    assert "    metadata.points: the schema has a number here (schema_wrong_type, schema 555555555555)\n" in told
+    assert "    The signature does not cover it. (not_signed)\n" in told
+    [shown] = [row for row in busy.lines("log", "--source-id", "ada") if row.get("message_id") == "m9"]
+    assert (shown["mapping_hash"], shown["schema_hash"]) == ("m" * 64, "5" * 64)
+    assert shown["warnings"] == [warning, other]
+    assert [row["message_id"] for row in busy.lines("log", "--warned")] == ["m9"]
+    assert busy.lines("log", "--warned", "--status", "quarantined") == []
+    assert "'sent' is a state of deliveries" in busy.error("log", "--warned", "--status", "sent")
+    assert "are about runs" in busy.error("log", "--warned", "--follow")
+    count = busy.json("replay", "messages", "--state", "applied", "--warned", "--dry-run")
+    assert count["matching"] == 1
 
 
 def test_the_log_by_state(busy: Shell) -> None:

@@ -41,9 +41,38 @@ def test_schemas_are_set_from_a_file_shown_and_changed_key_by_key(shell: Shell, 
     assert "No schema of 'profile' is defined" in shell.error("schema", "show", "profile")
 
 
+def test_what_is_shown_can_be_set_again_also_as_it_stood_before(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "schema.yaml"
+    file.write_text(FILE)
+    shell.text("schema", "set", str(file))
+    before = shell.json("schema", "show")
+    [first] = shell.json("schema", "versions")
+    shell.text("schema", "key", "remove", "profile", "points")
+    assert first["hash"][:12] in shell.text("schema", "versions")
+    assert [each["is_active"] for each in shell.json("schema", "versions")] == [True, False]
+
+    then = shell.text("schema", "show", "--version", first["hash"][:12], "--json")
+    assert [row["is_changed"] for row in shell.json("schema", "set", "-", given=then)] == [False, True]
+    assert [row["hash"] for row in shell.json("schema", "show")] == [row["hash"] for row in before]
+    assert "no schema version 'abc'" in shell.error("schema", "show", "--version", "abc")
+
+
+def test_keys_of_objects_are_shown_under_their_path(shell: Shell) -> None:
+    given = (
+        "profile: {properties: {home: {type: object, array: true, properties: {at: {type: geopoint, array: true}}}}}"
+    )
+    shell.text("schema", "set", "-", given=given)
+    lines = [line.split() for line in shell.text("schema", "show").splitlines()]
+    assert ["profile", "home", "object", "True", "True", "False"] in lines
+    assert ["profile", "home.at", "geopoint", "True", "True", "False"] in lines
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("[{kind: people}]", "There is no schema of 'people'"),
+        ("[]", "holds no schema"),
+        ("event.Signed In: {}", "in snake case: event.signed_in"),
         ("profile: {properties: {shoe size: number}}", "without white space"),
         ("people: {}", "There is no schema of 'people'"),
         ("profile: {properties: {a: text}}", "one of string, number"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,16 @@ from hub.mapping.text import snake
 from hub.mapping.versions import resolve
 from hub.profiles.schema_document import checked
 from hub.runtime.industries import industry, industry_names
-from tests.unit.mapping.industry_samples import FOLDER, SAMPLES, Compile, canonical, result
+from tests.unit.mapping.industry_samples import (
+    FOLDER,
+    RECEIVED_AT,
+    SAMPLES,
+    Compile,
+    canonical,
+    inbound_of,
+    result,
+    schemas_of,
+)
 
 TRAITS = {
     "ecommerce": {"currency", "lifetime_value", "order_count"},  # and `locale`, which is built in
@@ -32,6 +43,14 @@ EVENTS = {
     "services": {"account_set", "user_login", "searches", "feature_usage"},
     "travel": {"destination_search", "car_rental", "booking_type", "booking_date"},
     "food": {"menu_item_view", "app_rating", "menu_search", "order_tracking", "delivery_completed"},
+}
+
+
+SPELLINGS: dict[str, Callable[[list[str]], str]] = {
+    "snake_case": "_".join,
+    "kebab-case": "-".join,
+    "Title Case": lambda words: " ".join(words).title(),
+    "camelCase": lambda words: words[0] + "".join(map(str.title, words[1:])),
 }
 
 
@@ -76,6 +95,42 @@ def test_each_mapping_is_right_and_found_by_its_name(name: str) -> None:
     path = next(path for path in Folders().candidates(name) if path.is_file())
     assert check_file(path, None) == []
     assert resolve(name, "", Folders()).connector in ("segment", "mparticle")
+
+
+@pytest.mark.parametrize(
+    "name", ["food", "services", "travel"]
+)  # an online shop's other events are commerce events there
+def test_a_name_of_an_event_means_the_same_from_either_source(name: str) -> None:
+    assert names_of_events(name, "any track") == names_of_events(f"{name}-mparticle", "custom event")
+
+
+def names_of_events(mapping: str, rule: str) -> dict[str, str]:
+    document = resolve(mapping, "", Folders()).document.plain()
+    [found] = [each for each in document["rules"] if each["id"] == rule]
+    values: dict[str, str] = found["event"]["name"]["values"]
+    return values
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("name", [each for one in industry_names() for each in (one, f"{one}-mparticle")])
+def test_a_trait_ends_once_and_under_its_name_however_it_is_spelled(name: str, spelling: str) -> None:
+    """Texts and lists; what becomes of objects stands in the samples."""
+    trade = name.removesuffix("-mparticle")
+    document = checked("profile", industry(trade).schemas["profile"])
+    for trait in sorted(TRAITS[trade]):
+        definition = document["properties"][trait]
+        if definition["type"] == "object":
+            continue
+        sent: dict[str, Any] = {SPELLINGS[spelling](trait.split("_")): "12"}
+        message = (
+            {"type": "identify", "userId": "ada", "traits": sent}
+            if name == trade
+            else {"user_identities": [{"identity_type": "customer_id", "identity": "ada"}], "user_attributes": sent}
+        )
+        change = inbound_of(name, compile_inbound).apply(message, message_id="m", received_at=RECEIVED_AT)
+        value: Any = 12 if definition["type"] == "number" else "12"
+        expected = {f"metadata.{trait}": [value] if definition["array"] else value}
+        assert schemas_of(trade).filter(change).fields == expected, sent
 
 
 def test_schemas_and_examples_are_no_mappings() -> None:

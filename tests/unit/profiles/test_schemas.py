@@ -170,7 +170,7 @@ def test_more_drops_than_a_message_may_tell_are_counted() -> None:
 
     assert made.fields == {}
     assert len(made.warnings) == MAX_WARNINGS
-    assert made.warnings[-1] == Warning(TOO_MANY, "", "the schema dropped 141 more values")
+    assert made.warnings[-1] == Warning(TOO_MANY, "", "the schema drops 141 more values")
 
 
 def test_a_warning_never_holds_the_value() -> None:
