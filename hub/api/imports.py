@@ -93,10 +93,11 @@ def errors(job_id: str) -> Response:
 def export_profiles() -> Response:
     """All profiles as CSV, streamed; `hub import customers` reads it back."""
     expect_query()
-    parts = profiles_csv(services().engine)
+    now = clock.now()
+    parts = profiles_csv(services().engine, now)
     header = next(parts)  # finds the columns, and raises while there can still be an error answer
     with write(services().engine) as database:
-        record_audit(database, clock.now(), g.actor, "profiles.exported", "")
+        record_audit(database, now, g.actor, "profiles.exported", "")
 
     def body() -> Iterator[bytes]:
         yield header

@@ -143,6 +143,8 @@ def _tell_end(wish: Wish, job: Job, *, json_: bool) -> None:
             f"{rejected:,} of {job.counts['rows']:,} rows were rejected: correct them in {errors} and import that file.",
             err=True,
         )
+    if job.state == "failed":
+        raise ConfigurationError(job.detail)
 
 
 @contextmanager

@@ -81,6 +81,24 @@ def test_what_was_exported_imports_into_an_empty_hub_without_loss(people: Whole,
     people.books()
 
 
+def test_a_file_that_comes_back_undoes_nothing_that_was_said_since(whole: Whole, tmp_path: Path) -> None:
+    consent = {"context": {"consent": {"categoryPreferences": {"Advertising": True}}}}
+    whole.receives({"type": "identify", "userId": "u1", "traits": {"plan": "free", "tier": "gold"}, **consent})
+    whole.applies()
+    path, _ = exported(whole, tmp_path)
+    refusal = {"context": {"consent": {"categoryPreferences": {"Advertising": False}}}}
+    whole.receives({"type": "identify", "userId": "u1", "traits": {"plan": "pro"}, **refusal})
+    whole.applies()
+    path.write_text(path.read_text("utf-8-sig").replace("gold", "silver"))
+    importing.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    whole.applies()
+
+    profile = whole.profile("u1")
+    assert profile is not None
+    assert profile["metadata"] == {"plan": "pro", "tier": "silver"}
+    assert profile["consents"]["purpose.Advertising"]["status"] == "denied"
+
+
 def _start_anew(whole: Whole, people: Iterable[str]) -> None:
     """Forget these people, and that they were erased."""
     for source_id in people:
@@ -137,7 +155,7 @@ def test_an_empty_hub_gives_a_header(whole: Whole, tmp_path: Path) -> None:
     path, rows = exported(whole, tmp_path)
 
     assert rows == []
-    assert path.read_text("utf-8-sig").startswith("source_id,name,")
+    assert path.read_text("utf-8-sig").startswith("source_id,at,name,")
 
 
 def test_more_columns_than_can_be_read_are_refused_before_anything_is_written(whole: Whole, tmp_path: Path) -> None:
@@ -145,4 +163,4 @@ def test_more_columns_than_can_be_read_are_refused_before_anything_is_written(wh
         whole.identifies("u1", **{f"k{part}_{number}": 1 for number in range(600)})
 
     with pytest.raises(ConfigurationError, match="columns; at most 1,000"):
-        next(exporting.profiles_csv(whole.engine))
+        next(exporting.profiles_csv(whole.engine, clock.now()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -119,7 +120,7 @@ class Column(NamedTuple):
 
     @property
     def is_left_out(self) -> bool:
-        return self.key == LEFT_OUT
+        return not self.group and self.key == LEFT_OUT  # `metadata.-` is a key like any other
 
 
 class Plan(NamedTuple):
@@ -142,7 +143,9 @@ def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> Plan:
     refuse_products(kind)
     if kind not in _KINDS:
         raise ConfigurationError(f"There is no import of {kind!r}{nearest(kind, KINDS)}")
-    _check_header(header, given)
+    names = _named(header)
+    _check_header(header, names, given)
+    header = names
     chosen: dict[int, str] = {index: given[name] for index, name in enumerate(header) if name in given}
     chosen.update({index: LEFT_OUT for index, name in enumerate(header) if name == ERROR and index not in chosen})
     by_name = _by_name(kind, header, chosen)
@@ -178,22 +181,28 @@ def shown(field: str) -> str:
     return key if dot and group in ("traits", "order", "event") else field
 
 
-def _check_header(header: Sequence[str], given: Mapping[str, str]) -> None:
+def _named(header: Sequence[str]) -> list[str]:
+    """A name for each column: its place, as `#2`, where it has none of its own."""
+    twice = {name for name, count in Counter(header).items() if count > 1}
+    return [name if name and name not in twice else f"#{place}" for place, name in enumerate(header, 1)]
+
+
+def _check_header(header: Sequence[str], names: Sequence[str], given: Mapping[str, str]) -> None:
     if not header:
         raise ConfigurationError("The file has no header: its first line must name the columns.")
     if len(header) > MAX_COLUMNS:
         raise ConfigurationError(f"The file has {len(header):,} columns; at most {MAX_COLUMNS:,} can be read.")
-    for number, name in enumerate(header, 1):
-        if not name:
-            raise ConfigurationError(f"Column {number} has no name; name it in the first line, or take it out.")
-        if "\0" in name:
-            raise ConfigurationError(f"The name of column {number} holds a NUL character; is this a CSV file?")
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigurationError(f"Two columns are named {twice!r}; give each a name of its own.")
-    unknown = next((name for name in given if name not in header), None)
+    for place, (own, name) in enumerate(zip(header, names, strict=True), 1):
+        if "\0" in own:
+            raise ConfigurationError(f"The name of column {place} holds a NUL character; is this a CSV file?")
+        if own != name and name not in given:
+            why = f"has the name {own!r}, which another column has too" if own else "has no name"
+            raise ConfigurationError(
+                f"Column {place} {why}; say what it is with --map '{name}=FIELD', or leave it out with --map '{name}=-'."
+            )
+    unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
-        raise ConfigurationError(f"--map: there is no column {unknown!r} in the file{nearest(unknown, header)}")
+        raise ConfigurationError(f"--map: there is no column {unknown!r} in the file{nearest(unknown, names)}")
 
 
 def _by_name(kind: str, header: Sequence[str], chosen: Mapping[int, str]) -> dict[int, str]:
@@ -231,13 +240,13 @@ def _column(kind: str, index: int, header: str, field: str | None) -> Column:
     folded = group.strip().lower()
     if dot and key.strip() and folded in (rest, *_KINDS[kind].groups):
         return _placed(kind, index, header, f"{folded}.{key}", is_told=False)
-    return Column(index, header, rest, _key(header))
+    return _placed(kind, index, header, f"{rest}.{header}", is_told=False)
 
 
 def _placed(kind: str, index: int, header: str, field: str, *, is_told: bool = True) -> Column:
     """A field as someone wrote it. `is_told`: in --map, where an unknown type is an error rather than part of a name."""
     name, colon, kind_of = field.rpartition(":")
-    if not colon or (not is_told and kind_of not in TYPES):
+    if not colon or (not is_told and not (kind_of in TYPES and name.partition(".")[2].strip())):
         name, kind_of = field, ""
     full = _full(kind, name)
     group, dot, key = full.partition(".")

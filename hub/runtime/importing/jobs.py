@@ -14,7 +14,7 @@ from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
 from hub.ledger.rules import kept
 from hub.runtime.importing.columns import Plan
-from hub.runtime.importing.reading import Opened
+from hub.runtime.importing.dialects import Opened
 from hub.runtime.tables import IMPORT
 from hub.sdk.json import dumps, loads
 

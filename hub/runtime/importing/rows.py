@@ -11,7 +11,7 @@ from hub.mapping.coerce import Coercion, coercion
 from hub.mapping.model import Change, Verdict, Warning
 from hub.mapping.text import Failed
 from hub.runtime.importing.cells import MARK, unescaped
-from hub.runtime.importing.columns import Plan, shown
+from hub.runtime.importing.columns import Column, Plan, shown
 from hub.runtime.importing.reading import Record
 from hub.sdk.errors import PayloadInvalid
 from hub.sdk.json import canonical, dumps, loads
@@ -68,7 +68,7 @@ class Maker:
             f"{column.group}.{column.key}" if column.group else column.key: column.header for column in plan.columns
         }
         self._places = [
-            (column.place, column.group, column.key, _reader(column.type), column.header)
+            (column.place, column.group, column.key, _reader(column), column.header)
             for column in plan.columns
             if not column.is_left_out
         ]
@@ -150,15 +150,15 @@ def ragged(cells: Sequence[str], width: int) -> str:
 Read = Callable[[str], Any]
 
 
-def _reader(kind: str) -> Read | None:
-    """How cells of a type are read; None for text, which they are already."""
-    if not kind:
+def _reader(column: Column) -> Read | None:
+    """How the cells of a column are read; None for text, which they are already."""
+    if column.field == "traits.email":
+        return str.strip  # no address has white space around it, and many files have
+    if not column.type:
         return None
-    if kind == "json":
-        return _json
-    if kind == "list":
-        return _list
-    coerce: Coercion = coercion(kind)
+    if column.type in _READERS:
+        return _READERS[column.type]
+    coerce: Coercion = coercion(column.type)
     return lambda cell: coerce(cell.strip())
 
 
@@ -181,3 +181,6 @@ def _list(cell: str) -> Any:
     if cell.lstrip().startswith("["):
         return _json(cell)
     return [part.strip() for part in cell.split(",") if part.strip()]
+
+
+_READERS: Mapping[str, Read] = {"json": _json, "list": _list}

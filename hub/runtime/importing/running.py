@@ -100,8 +100,7 @@ class _Running:
         self._told.started(self._examined, self._job)
         state, why = jobs.OPEN, "It was stopped"
         try:
-            if self._rows():
-                state, why = jobs.DONE, ""
+            state, why = self._rows() or (state, why)
         except (Busy, ConfigurationError) as error:
             why = str(error)
             raise
@@ -111,15 +110,15 @@ class _Running:
         with read(self._hub.engine) as database:
             return jobs.get(database, self._job.id)
 
-    def _rows(self) -> bool:
-        """Take every row behind the position; whether the end was reached."""
+    def _rows(self) -> tuple[str, str] | None:
+        """Take every row behind the position. How that ended, and why not well; None where it was stopped."""
         with Reader(self._examined.opened) as reader:
             for portion in portions(reader, self._job.position):
                 if self._stop.is_set():
-                    return False
+                    return None
                 self._sink.take(portion, clock.now(), partial(self._note, portion))
                 self._told.moved(reader.position, self._counts)
-        return True
+        return (jobs.FAILED if reader.lost else jobs.DONE), reader.lost
 
     def _note(self, portion: Sequence[Record], database: Database, taken: Taken) -> None:
         size = self._rejects.add(taken.rejected)
@@ -130,14 +129,9 @@ class _Running:
 
     def _end(self, state: str, why: str, started_at: Micros, took_s: float) -> None:
         """Its entry in the sync log, of what this run did, whatever ended it."""
-        now, rejected = clock.now(), self._counts["rejected"]
-        detail = (
-            f"{rejected:,} of {self._counts['rows']:,} rows of {self._job.name!r} were rejected." if rejected else ""
-        )
-        if why:
-            detail = f"{self._job.name!r} goes on behind row {self._counts['rows']:,}: {why.rstrip('.')}."
+        now, detail = clock.now(), self._detail(state, why)
         done = {name: count - self._before.get(name, 0) for name, count in self._counts.items()}
-        result = "failed" if why else "partial" if rejected else "ok"
+        result = "failed" if why else "partial" if self._counts["rejected"] else "ok"
         source = None if self._job.kind == "codes" else self._job.target
         # Its id is made now: readers of the sync log look back by a minute only, and an import may take an hour.
         entry = Run(new_id(now // 1000), "import", started_at, int(took_s * 1_000_000), done, result, detail, source)
@@ -146,6 +140,19 @@ class _Running:
             jobs.end(database, self._job.id, now, state, detail, entry.id)
             action = {"id": self._job.id, "kind": self._job.kind, **done}
             record_audit(database, now, self._job.actor, "file.imported", self._job.name, action)
+
+    def _detail(self, state: str, why: str) -> str:
+        """What an operator should know of how it ended."""
+        name, rows, rejected = self._job.name, self._counts["rows"], self._counts["rejected"]
+        if state == jobs.FAILED:
+            return f"{name!r} was read to row {rows:,} only. {why}"
+        if why:
+            return f"{name!r} goes on behind row {rows:,}: {why.rstrip('.')}."
+        told = [f"{rejected:,} of {rows:,} rows of {name!r} were rejected."] if rejected else []
+        if self._examined.opened.is_guessed:
+            encoding = self._examined.opened.dialect.encoding
+            told.append(f"{name!r} is not in Unicode and was read as {encoding}; if that is wrong, say --encoding.")
+        return " ".join(told)
 
     def _sink_of(self, wish: Wish) -> Sink:
         hub, job = self._hub, self._job

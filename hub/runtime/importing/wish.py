@@ -22,8 +22,9 @@ from hub.runtime.applying import mapper_of
 from hub.runtime.connections import add_source
 from hub.runtime.importing import jobs
 from hub.runtime.importing.columns import Plan, plan, refuse_products
+from hub.runtime.importing.dialects import Opened, examine
 from hub.runtime.importing.jobs import Job
-from hub.runtime.importing.reading import Opened, Reader, Record, examine, header_of
+from hub.runtime.importing.reading import Reader, Record, header_of
 from hub.runtime.importing.rows import Maker, Mapped
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError

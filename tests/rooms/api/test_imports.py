@@ -203,5 +203,5 @@ def test_profiles_are_exported_as_a_stream_of_csv(api: Api) -> None:
     answer = api("GET", "/hub/v1/exports/profiles")
 
     assert answer.status_code == 200
-    assert answer.data.decode("utf-8-sig").startswith("source_id,name,")
+    assert answer.data.decode("utf-8-sig").startswith("source_id,at,name,")
     assert api.get("/hub/v1/audit")["audit"][0]["action"] == "profiles.exported"

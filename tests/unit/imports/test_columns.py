@@ -98,7 +98,8 @@ def test_of_codes_only_the_code_is_kept() -> None:
     [
         ("customers", [], {}, "no header"),
         ("customers", ["source_id", "", "email"], {}, "Column 2 has no name"),
-        ("customers", ["source_id", "email", "email"], {}, "Two columns are named 'email'"),
+        ("customers", ["source_id", "email", "email"], {}, "Column 2 has the name 'email', which another column has too"),
+        ("customers", ["source_id", "a", "a"], {"#2": "email"}, "Column 3 has the name 'a'"),
         ("customers", ["source_id", "E-mail", "e_mail"], {}, "'E-mail' and 'e_mail' both mean 'email'"),
         ("customers", ["source_id", "a b", "a_b"], {}, "'a b' and 'a_b' both go to 'metadata.a_b'"),
         ("customers", ["email", "name"], {}, "No column holds the source_id of customers. The columns are 'email', 'name'"),
@@ -125,3 +126,20 @@ def test_fields_are_given_as_pairs_and_a_header_may_hold_an_equals_sign() -> Non
     assert parse_fields(["a=b=email", "X = -"]) == {"a=b": "email", "X": "-"}
     with pytest.raises(ConfigurationError, match="maps no column"):
         parse_fields(["email"])
+
+
+def test_a_type_stands_behind_any_name_of_the_header() -> None:
+    assert fields("customers", "source_id", "Loyalty points:number", ":number")["Loyalty points:number"] == (
+        "metadata.Loyalty_points:number"
+    )
+    assert fields("events", "source_id", "event", "worth:number")["worth:number"] == "properties.worth:number"
+
+
+def test_a_metadata_key_that_is_a_dash_is_no_column_left_out() -> None:
+    assert fields("customers", "source_id", "metadata.-") == {"source_id": "source_id", "metadata.-": "metadata.-"}
+
+
+def test_a_column_without_a_name_of_its_own_is_named_by_its_place() -> None:
+    found = fields("customers", "", "source_id", "note", "note", **{"#1": "-", "#3": "metadata.first", "#4": "-"})
+
+    assert found == {"#1": "-", "source_id": "source_id", "#3": "metadata.first", "#4": "-"}
