@@ -17,7 +17,8 @@ from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.runtime.exporting import profiles_csv
 from hub.runtime.importing import jobs
-from hub.runtime.importing.columns import KINDS, parse_fields, refuse_products
+from hub.runtime.importing.columns import parse_fields, refuse_products
+from hub.runtime.importing.fields import KINDS
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.trial import dry_run, trial_json
 from hub.runtime.importing.uploads import UPLOADS, Uploads

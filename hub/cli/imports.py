@@ -11,7 +11,8 @@ import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
 from hub.core import clock
-from hub.runtime.importing.columns import KINDS, parse_fields, refuse_products
+from hub.runtime.importing.columns import parse_fields, refuse_products
+from hub.runtime.importing.fields import KINDS
 from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -208,6 +208,94 @@ def test_orders_have_amounts_in_minor_units_and_items(files: Files) -> None:
     assert profile["events"] == {}
 
 
+LINES = (
+    "Order ID,source_id,Paid at,at,Currency,Total,Lineitem name,Lineitem quantity,Lineitem price,item.colour,item.weight:number\n"
+    "o1,u1,2026-01-02,2026-01-01,EUR,50.00,Tent,1,30.00,green,2.5\n"
+    "o1,,,,,,Rope,2,10.00,,\n"
+    "o2,u2,,2026-01-01,EUR,5.00,,,,,\n"
+    "o3,u1,,2026-01-03,JPY,500,Peg,5,100,red,\n"
+)
+
+
+def test_the_items_of_an_order_may_have_a_row_each(files: Files) -> None:
+    assert counts(files.imports(LINES, "orders")) == (4, 4, 0)
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    first, second = profile["orders"]
+    tent = {"name": "Tent", "quantity": 1, "price": 3000, "metadata": {"colour": "green", "weight": 2.5}}
+    assert first["items"] == [tent, {"name": "Rope", "quantity": 2, "price": 1000}]
+    assert (first["amount"], first["metadata"]) == (5000, {"Paid_at": "2026-01-02"})
+    assert second["items"] == [{"name": "Peg", "quantity": 5, "price": 100, "metadata": {"colour": "red"}}]
+    assert files.whole.books().terms["applied"] == 3
+
+
+def test_an_order_is_taken_whole_or_not_at_all(files: Files) -> None:
+    header = "order_id,source_id,total,sku,quantity,note\n"
+    rows = {
+        "bad item": "o1,u1,5,A,1,\no1,u1,5,B,many,\n",
+        "differs": "o2,u1,5,A,1,\no2,u1,7,B,1,\n",
+        "note of the item": "o3,u1,5,A,1,x\no3,u1,5,B,1,y\n",
+        "ragged": "o4,u1,5,A,1,\no4,u1,5\n",
+        "no id": "o5,u1,5,A,1,\n,,,B,1,\n",
+        "good": "o6,u1,5,A,1,\n",
+        "broken": 'o7,u1,5,"A"a,1,\no7,u1,5,B,1,\n',
+        "again": "o6,u1,5,B,1,\n",
+    }
+    assert counts(files.imports(header + "".join(rows.values()), "orders")) == (14, 1, 13)
+
+    told = {row["order_id"]: row["error"] for row in files.rejected if row["order_id"]}
+    assert told["o1"] == "quantity: the text is no decimal number."
+    assert told["o2"] == "total: the rows of one order, lines 4 to 5, say different things."
+    assert "say so with --map 'note=item.NAME'" in told["o3"]
+    assert told["o4"].startswith("In line 9, of the same order: The row has 3 cells")
+    assert told["o5"] == "In line 11, of the same order: The row does not say of which order it is."
+    assert told["o6"] == "Other rows of this order stand further up; put all rows of an order together."
+    assert told["o7"].startswith("In line 13, of the same order: Line 13: text follows a closing quote")
+    assert [row["sku"] for row in files.rejected][:2] == ["A", "B"], "every row of it, to be corrected together"
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert [order["items"] for order in profile["orders"]] == [[{"sku": "A", "quantity": 1}]]
+
+
+def test_rejected_rows_of_an_order_are_corrected_together(files: Files) -> None:
+    files.imports("order_id,source_id,sku,quantity\no1,u1,A,1\no1,u1,B,many\n", "orders")
+    files.path = rejects_path(files.path)
+    files.path.write_text(files.path.read_text("utf-8-sig").replace("many", "2"))
+
+    assert counts(files.imports(kind="orders")) == (2, 2, 0)
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["orders"][0]["items"] == [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 2}]
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_an_import_that_was_cut_off_never_parts_an_order(files: Files) -> None:
+    lines = "".join(f"o{number},u1,{item}\n" for number in range(12) for item in "ABC") + "o0,u1,D\n"
+    asked = files.wish("order_id,source_id,sku\n" + lines, "orders")
+    with pytest.raises(Killed):
+        files.runs(asked, told=KilledAfter(2))
+    job = files.runs(asked)
+    files.whole.applies()
+
+    assert counts(job) == (37, 36, 1)
+    assert [row["sku"] for row in files.rejected] == ["D"], "an order that came before the cut is known behind it"
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert {len(order["items"]) for order in profile["orders"]} == {3}
+    assert files.whole.books().terms["applied"] == 12
+
+
+def test_an_order_without_an_end_does_not_fill_the_memory(files: Files) -> None:
+    rows = "".join(f"o1,u1,S{number}\n" for number in range(2_500))
+
+    assert counts(files.imports("order_id,source_id,sku\n" + rows, "orders")) == (2_500, 0, 2_500)
+    assert {row["error"] for row in files.rejected} == {
+        "The order has more rows than can be read as one; give its items as JSON.",
+        "Other rows of this order stand further up; put all rows of an order together.",
+    }
+
+
 def test_events_are_counted_once_and_their_columns_are_properties(files: Files) -> None:
     content = "source_id,event,timestamp,Plan\nu1,Signed Up,2026-03-01T10:00:00Z,team\nu1,Signed Up,2026-03-01T10:00:00Z,team\n"
     files.imports(content, "events")

@@ -1,15 +1,27 @@
-"""Cells that a spreadsheet would take as a formula: written with a leading apostrophe, read without it.
+"""What a cell says: a text, or a value of the type its column has; and formulas, which are neither.
 
-A spreadsheet runs a cell that begins with one of these characters as a formula, and a formula can send data away. The
-apostrophe makes it text. A cell that begins with apostrophes before such a character gets one more, so that reading
-takes off exactly what writing put on.
+A spreadsheet runs a cell that begins with one of the RISKY characters as a formula, and a formula can send data away. In
+every file that the hub writes such a cell has an apostrophe in front, which makes it text, and reading takes it off. A
+cell that begins with apostrophes before such a character gets one more, so that reading takes off exactly what writing
+put on.
 Source: https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hub.mapping.coerce import Coercion, coercion
+from hub.mapping.text import Failed
+from hub.runtime.importing.columns import Column
+from hub.sdk.errors import PayloadInvalid
+from hub.sdk.json import loads
+
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 MARK = "'"
+
+Read = Callable[[str], Any]
 
 
 def escaped(cell: str) -> str:
@@ -20,3 +32,46 @@ def escaped(cell: str) -> str:
 def unescaped(cell: str) -> str:
     """The cell as it was before `escaped`; any other cell as it is."""
     return cell[1:] if cell.startswith(MARK) and cell.lstrip(MARK).startswith(RISKY) else cell
+
+
+def value_of(cell: str, read: Read | None, header: str) -> Any:
+    """What a cell that is not blank says. Raises PayloadInvalid with a sentence that names the column."""
+    if cell[0] == MARK:
+        cell = unescaped(cell)
+    if "\0" in cell:
+        raise PayloadInvalid(f"{header}: the cell holds a NUL character.")
+    if read is None:
+        return cell
+    value = read(cell)
+    if isinstance(value, Failed):
+        raise PayloadInvalid(f"{header}: {value.text}.")
+    return value
+
+
+def reader_of(column: Column) -> Read | None:
+    """How the cells of a column are read; None for text, which they are already."""
+    if column.field == "traits.email":
+        return str.strip  # no address has white space around it, and many files have
+    if not column.type:
+        return None
+    if column.type in _READERS:
+        return _READERS[column.type]
+    coerce: Coercion = coercion(column.type)
+    return lambda cell: coerce(cell.strip())
+
+
+def _json(cell: str) -> Any:
+    try:
+        return loads(cell)
+    except ValueError:
+        return Failed("invalid_json", "the cell is no JSON")
+
+
+def _list(cell: str) -> Any:
+    """A JSON list, or texts between commas."""
+    if cell.lstrip().startswith("["):
+        return _json(cell)
+    return [part.strip() for part in cell.split(",") if part.strip()]
+
+
+_READERS: Mapping[str, Read] = {"json": _json, "list": _list}

@@ -16,12 +16,18 @@ RECORD_CHARS = 1_048_576  # of one row: more is no row, but a quote that is neve
 
 class Record(NamedTuple):
     """One row below the header; the first is number 1. With `error` it cannot be taken, and `cells` are what could be
-    made of it, if anything."""
+    made of it, if anything. `joined`: the rows it was made of, where it is an order of several."""
 
     number: int
     line: int
     cells: list[str]
     error: str = ""
+    joined: tuple[Record, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Record, ...]:
+        """The rows as they stand in the file."""
+        return self.joined or (self,)
 
 
 def header_of(opened: Opened) -> list[str]:

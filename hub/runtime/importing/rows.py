@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from hub.core.clock import Micros, to_datetime
-from hub.mapping.coerce import Coercion, coercion
 from hub.mapping.model import Change, Verdict, Warning
-from hub.mapping.text import Failed
-from hub.runtime.importing.cells import MARK, unescaped
-from hub.runtime.importing.columns import Column, Plan, shown
+from hub.runtime.importing.cells import reader_of, value_of
+from hub.runtime.importing.columns import Plan, shown
 from hub.runtime.importing.reading import Record
 from hub.sdk.errors import PayloadInvalid
-from hub.sdk.json import canonical, dumps, loads
+from hub.sdk.json import canonical, dumps
 from hub.sdk.values import RawMessage
 
 _REASONS = {
@@ -68,7 +66,7 @@ class Maker:
             f"{column.group}.{column.key}" if column.group else column.key: column.header for column in plan.columns
         }
         self._places = [
-            (column.place, column.group, column.key, _reader(column), column.header)
+            (column.place, column.group, column.key, reader_of(column), column.header)
             for column in plan.columns
             if not column.is_left_out
         ]
@@ -103,11 +101,7 @@ class Maker:
             cell = cells[index] if index < len(cells) else ""
             if not cell or cell.isspace():
                 continue
-            if cell[0] == MARK:
-                cell = unescaped(cell)
-            if "\0" in cell:
-                raise PayloadInvalid(f"{header}: the cell holds a NUL character.")
-            value: Any = cell if read is None else _read(read, cell, header)
+            value = value_of(cell, read, header)
             if group:
                 content.setdefault(group, {})[key] = value
             else:
@@ -143,44 +137,3 @@ def ragged(cells: Sequence[str], width: int) -> str:
     if len(cells) == width or (len(cells) > width and not any(cells[width:])):
         return ""
     return f"The row has {len(cells)} cells and the header {width}; is a delimiter or a quote missing, or one too many?"
-
-
-# ── typed cells ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-Read = Callable[[str], Any]
-
-
-def _reader(column: Column) -> Read | None:
-    """How the cells of a column are read; None for text, which they are already."""
-    if column.field == "traits.email":
-        return str.strip  # no address has white space around it, and many files have
-    if not column.type:
-        return None
-    if column.type in _READERS:
-        return _READERS[column.type]
-    coerce: Coercion = coercion(column.type)
-    return lambda cell: coerce(cell.strip())
-
-
-def _read(read: Read, cell: str, header: str) -> Any:
-    value = read(cell)
-    if isinstance(value, Failed):
-        raise PayloadInvalid(f"{header}: {value.text}.")
-    return value
-
-
-def _json(cell: str) -> Any:
-    try:
-        return loads(cell)
-    except ValueError:
-        return Failed("invalid_json", "the cell is no JSON")
-
-
-def _list(cell: str) -> Any:
-    """A JSON list, or texts between commas."""
-    if cell.lstrip().startswith("["):
-        return _json(cell)
-    return [part.strip() for part in cell.split(",") if part.strip()]
-
-
-_READERS: Mapping[str, Read] = {"json": _json, "list": _list}

@@ -29,7 +29,16 @@ from hub.runtime.importing.pace import Pace
 from hub.runtime.importing.reading import Reader, Record
 from hub.runtime.importing.rejects import RejectsFile
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Taken
-from hub.runtime.importing.wish import Examined, Wish, admit, check, maker_of, portions, rejects_path
+from hub.runtime.importing.wish import (
+    Examined,
+    Wish,
+    admit,
+    check,
+    count_rows,
+    maker_of,
+    portions,
+    rejects_path,
+)
 from hub.runtime.installation import Installation
 from hub.sdk.errors import Busy, ConfigurationError
 
@@ -113,7 +122,7 @@ class _Running:
     def _rows(self) -> tuple[str, str] | None:
         """Take every row behind the position. How that ended, and why not well; None where it was stopped."""
         with Reader(self._examined.opened) as reader:
-            for portion in portions(reader, self._job.position):
+            for portion in portions(reader, self._examined.plan, self._job.position):
                 if self._stop.is_set():
                     return None
                 self._sink.take(portion, clock.now(), partial(self._note, portion))
@@ -122,10 +131,11 @@ class _Running:
 
     def _note(self, portion: Sequence[Record], database: Database, taken: Taken) -> None:
         size = self._rejects.add(taken.rejected)
-        for name, more in zip(jobs.COUNTS, (len(portion), taken.accepted, taken.duplicates), strict=False):
+        rejected = count_rows(record for record, _ in taken.rejected)
+        done = (count_rows(portion), taken.accepted, taken.duplicates, rejected)
+        for name, more in zip(jobs.COUNTS, done, strict=True):
             self._counts[name] += more
-        self._counts["rejected"] += len(taken.rejected)
-        jobs.advance(database, self._job.id, clock.now(), portion[-1].number, size, self._counts)
+        jobs.advance(database, self._job.id, clock.now(), portion[-1].rows[-1].number, size, self._counts)
 
     def _end(self, state: str, why: str, started_at: Micros, took_s: float) -> None:
         """Its entry in the sync log, of what this run did, whatever ended it."""

@@ -25,7 +25,7 @@ Rejected = tuple[Record, str]
 
 
 class Taken(NamedTuple):
-    """What became of some rows. `duplicates`: codes that the campaign had already."""
+    """What became of some rows, `accepted` of which were taken. `duplicates`: codes that the campaign had already."""
 
     accepted: int
     duplicates: int
@@ -70,16 +70,18 @@ class MessageSink:
     def take(self, records: Sequence[Record], now: Micros, finish: Finish) -> None:
         messages: list[RawMessage] = []
         rejected: list[Rejected] = []
+        accepted = 0
         for record in records:
             made = self._maker.make(record, now)
             if made.message is None:
                 rejected.append((record, made.error))
             else:
                 messages.append(made.message)
+                accepted += len(record.rows)
         if messages:
             self._append(AcceptedRequest(self._connection_id, now, messages))
         with write(self._engine) as database:
-            finish(database, Taken(len(messages), 0, rejected))
+            finish(database, Taken(accepted, 0, rejected))
 
     def try_out(self, records: Sequence[Record], now: Micros) -> Sequence[Tried]:
         made = [(record, self._maker.make(record, now)) for record in records]

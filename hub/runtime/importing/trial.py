@@ -11,7 +11,7 @@ from hub.core.database import read
 from hub.mapping.model import REMOVED, Change
 from hub.runtime.importing.reading import Reader
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Tried
-from hub.runtime.importing.wish import Examined, Wish, campaign_of, check, maker_of, portions, source_of
+from hub.runtime.importing.wish import Examined, Wish, campaign_of, check, count_rows, maker_of, portions, source_of
 from hub.runtime.installation import Installation
 
 
@@ -42,14 +42,14 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
     counts = dict.fromkeys(("rows", "accepted", "rejected"), 0)
     is_partial = False
     with Reader(examined.opened) as reader:
-        for portion in portions(reader, 0):
+        for portion in portions(reader, examined.plan, 0):
             if most is not None and counts["rows"] >= most:
                 is_partial = True
                 break
             tried = sink.try_out(portion, now)
             refused = [each for each in tried if each.error]
-            counts["rows"] += len(tried)
-            counts["rejected"] += len(refused)
+            counts["rows"] += count_rows(each.record for each in tried)
+            counts["rejected"] += count_rows(each.record for each in refused)
             rows += tried[: max(0, shown - len(rows))]
             rejected += refused[: max(0, shown - len(rejected))]
     counts["accepted"] = counts["rows"] - counts["rejected"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hub.runtime.importing import jobs
 from hub.runtime.importing.columns import Plan, plan, refuse_products
 from hub.runtime.importing.dialects import Opened, examine
 from hub.runtime.importing.jobs import Job
+from hub.runtime.importing.orders import joined, plan_of_joined
 from hub.runtime.importing.reading import Reader, Record, header_of
 from hub.runtime.importing.rows import Maker, Mapped
 from hub.runtime.installation import Installation
@@ -100,25 +101,31 @@ def rejects_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.errors.csv")
 
 
-def portions(reader: Reader, position: int) -> Iterator[list[Record]]:
-    """The rows behind a position, few enough at a time to hold in memory."""
+def portions(reader: Reader, plan_: Plan, position: int) -> Iterator[list[Record]]:
+    """The rows behind a position, few enough at a time to hold in memory; those of one order are never parted."""
     portion: list[Record] = []
-    size = 0
-    for record in reader:
-        if record.number <= position:
+    rows = size = 0
+    for record in joined(reader, plan_):
+        if record.rows[-1].number <= position:
             continue
         portion.append(record)
+        rows += len(record.rows)
         size += sum(map(len, record.cells))
-        if len(portion) == PORTION_ROWS or size >= PORTION_CHARS:
+        if rows >= PORTION_ROWS or size >= PORTION_CHARS:
             yield portion
-            portion, size = [], 0
+            portion, rows, size = [], 0, 0
     if portion:
         yield portion
 
 
+def count_rows(records: Iterable[Record]) -> int:
+    """How many rows of the file these are."""
+    return sum(len(record.rows) for record in records)
+
+
 def maker_of(hub: Installation, wish: Wish, plan_: Plan, source: Connection | None, at: Micros) -> Maker:
     return Maker(
-        plan_,
+        plan_of_joined(plan_),
         _mapping(hub, source),
         at,
         is_quiet=wish.is_quiet,

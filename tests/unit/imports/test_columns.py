@@ -110,6 +110,7 @@ def test_of_codes_only_the_code_is_kept() -> None:
         ("customers", ["source_id", "x"], {"x": "email:string"}, "has a type of its own"),
         ("customers", ["source_id", "x"], {"x": "metadata."}, "no field"),
         ("orders", ["source_id", "total"], {}, "No column holds the id of orders"),
+        ("orders", ["source_id", "id", "items", "sku"], {}, "Both 'items' and 'sku' tell of the items of an order"),
         ("events", ["source_id", "x"], {"x": "consents.email"}, "no field"),
         ("products", ["source_id"], {}, "Products have no place of their own"),
         ("customers", ["source_id", *[f"c{n}" for n in range(1_000)]], {}, "1,001 columns"),
