@@ -659,6 +659,23 @@ def test_a_dry_run_of_codes_knows_which_exist_elsewhere(files: Files) -> None:
 
 
 @pytest.mark.usefixtures("small_portions")
+def test_a_dry_run_of_codes_tells_which_are_new(files: Files) -> None:
+    campaign(files, "spring")
+    files.imports("code\nOLD\n", "codes", target="spring")
+    more = "".join(f"C{number}\n" for number in range(30))
+    content = f"code\nOLD\nNEW\nNEW\n{more}C0\n"
+    shown = files.tries(content, "codes", target="spring")
+
+    assert [row["result"] for row in shown["first_rows"][:3]] == [
+        {"code": "OLD", "is_duplicate": True},
+        {"code": "NEW", "is_duplicate": False},
+        {"code": "NEW", "is_duplicate": True},
+    ]
+    job = files.imports(content, "codes", target="spring")
+    assert {name: shown[name] for name in jobs.COUNTS} == job.counts
+
+
+@pytest.mark.usefixtures("small_portions")
 def test_codes_and_their_position_are_one_transaction(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign(files, "spring")
     content = "code\n" + "".join(f"C-{number}\n" for number in range(50))

@@ -33,11 +33,14 @@ class Taken(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What would become of a row: a sentence why not, else what it changes (None for codes)."""
+    """What would become of a row: a sentence why not, else what it changes, or the code it adds; `is_duplicate`: the
+    campaign has that code already."""
 
     record: Record
     error: str
     change: Change | None = None
+    code: str = ""
+    is_duplicate: bool = False
 
 
 Finish = Callable[[Database, Taken], None]
@@ -96,6 +99,7 @@ class CodeSink:
         self._campaign = campaign
         self._width = len(plan.header)
         self._place = next(column.place for column in plan.columns if column.key == "code")
+        self._tried: set[str] = set()  # codes of earlier rows of a dry run, which are stored nowhere
 
     def take(self, records: Sequence[Record], _now: Micros, finish: Finish) -> None:
         rejected, codes = self._sorted(records)
@@ -113,10 +117,15 @@ class CodeSink:
     def try_out(self, records: Sequence[Record], _now: Micros) -> Sequence[Tried]:
         rejected, codes = self._sorted(records)
         with self._engine.connect() as database:
-            elsewhere = self._elsewhere(campaigns.owners(database, list(codes)))
-        errors = {record.number: error for record, error in rejected}
-        errors |= {record.number: elsewhere[code] for code in codes if code in elsewhere for record in codes[code]}
-        return [Tried(record, errors.get(record.number, "")) for record in records]
+            owners = campaigns.owners(database, list(codes))
+        elsewhere = self._elsewhere(owners)
+        tried = [Tried(record, error) for record, error in rejected]
+        for code, same in codes.items():
+            is_known = code in owners or code in self._tried
+            error = elsewhere.get(code, "")
+            tried += [Tried(each, error, None, code, is_known or each is not same[0]) for each in same]
+        self._tried.update(codes)
+        return sorted(tried, key=lambda each: each.record.number)
 
     def _elsewhere(self, owners: dict[str, str]) -> dict[str, str]:
         """Codes of other campaigns, with the sentence that rejects them."""

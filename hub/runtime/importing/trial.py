@@ -9,6 +9,7 @@ from typing import Any
 from hub.core.clock import Micros, iso
 from hub.core.database import read
 from hub.mapping.model import REMOVED, Change
+from hub.runtime.importing import jobs
 from hub.runtime.importing.reading import Reader
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Tried
 from hub.runtime.importing.wish import Examined, Wish, campaign_of, check, count_rows, maker_of, portions, source_of
@@ -39,7 +40,7 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
         sink = MessageSink(hub.engine, "", maker_of(hub, wish, examined.plan, source, wish.at or now), _nowhere)
     rows: list[Tried] = []
     rejected: list[Tried] = []
-    counts = dict.fromkeys(("rows", "accepted", "rejected"), 0)
+    counts = dict.fromkeys(jobs.COUNTS, 0)
     is_partial = False
     with Reader(examined.opened) as reader:
         for portion in portions(reader, examined.plan, 0):
@@ -50,9 +51,10 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
             refused = [each for each in tried if each.error]
             counts["rows"] += count_rows(each.record for each in tried)
             counts["rejected"] += count_rows(each.record for each in refused)
+            counts["duplicates"] += sum(each.is_duplicate and not each.error for each in tried)
             rows += tried[: max(0, shown - len(rows))]
             rejected += refused[: max(0, shown - len(rejected))]
-    counts["accepted"] = counts["rows"] - counts["rejected"]
+    counts["accepted"] = counts["rows"] - counts["duplicates"] - counts["rejected"]
     return Trial(examined, counts, rows, rejected, is_partial)
 
 
@@ -76,8 +78,12 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 
 def _row(tried: Tried) -> dict[str, Any]:
-    record, error, change = tried
-    result = _meaning(change) if change is not None and not error else {}
+    record, error, change = tried[:3]
+    result: dict[str, Any] = {}
+    if change is not None and not error:
+        result = _meaning(change)
+    elif tried.code and not error:
+        result = {"code": tried.code, "is_duplicate": tried.is_duplicate}
     return {"row": record.number, "line": record.line, "error": error or None, "result": result}
 
 
