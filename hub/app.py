@@ -48,6 +48,7 @@ def build(services: Services) -> Flask:
     from hub.api.instructions import instructions
     from hub.api.ledger import ledger
     from hub.api.mappings import mappings
+    from hub.api.products import products
     from hub.api.schemas import schemas
     from hub.api.syncs import syncs
     from hub.inbox.accept import Door
@@ -59,7 +60,7 @@ def build(services: Services) -> Flask:
     errors.install(app)
     paths.install(app)
     access.install(app)
-    for blueprint in (health, connections, imports, instructions, ledger, mappings, schemas, syncs):
+    for blueprint in (health, connections, imports, instructions, ledger, mappings, products, schemas, syncs):
         app.register_blueprint(blueprint)
     door = Door(services.inbox, services.source, services.hub.settings)
     app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app

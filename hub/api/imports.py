@@ -17,7 +17,7 @@ from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.runtime.exporting import profiles_csv
 from hub.runtime.importing import jobs
-from hub.runtime.importing.columns import parse_fields, refuse_products
+from hub.runtime.importing.columns import parse_fields
 from hub.runtime.importing.fields import KINDS
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.trial import dry_run, trial_json
@@ -51,7 +51,6 @@ def add() -> tuple[Response, int]:
     kind = one_of("kind", KINDS)
     if kind is None:
         raise ApiError(400, "missing_parameter", f"?kind= is missing: {', '.join(KINDS)}.", {"parameter": "kind"})
-    refuse_products(kind)
     asked, is_dry = _asked(kind), _flag("dry_run")
     path = uploads().keep(_parts(), clock.now())
     wish = Wish(kind, path, _name(), g.actor, **asked)
@@ -131,9 +130,7 @@ def _download(response: Response) -> Response:
 def _asked(kind: str) -> dict[str, Any]:
     source, campaign = request.args.get("source", ""), request.args.get("campaign", "")
     if (kind == "codes") != bool(campaign) or (source and campaign):
-        raise ApiError(
-            400, "invalid_query", "Codes are imported with ?campaign=; customers, orders and events with ?source=."
-        )
+        raise ApiError(400, "invalid_query", "Codes are imported with ?campaign=, everything else with ?source=.")
     return {
         "target": campaign or source,
         "fields": parse_fields(request.args.getlist("map")),

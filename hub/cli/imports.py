@@ -1,4 +1,4 @@
-"""`hub import` and `hub export`: files of customers, orders, events and codes in, profiles out."""
+"""`hub import` and `hub export`: files of customers, orders, products, events and codes in, profiles out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
 from hub.core import clock
-from hub.runtime.importing.columns import parse_fields, refuse_products
+from hub.runtime.importing.columns import parse_fields
 from hub.runtime.importing.fields import KINDS
 from hub.sdk.errors import ConfigurationError
 
@@ -61,7 +61,7 @@ def import_(
     resume: bool,
     json_: bool,
 ) -> None:
-    """Import a CSV file: customers, orders, events or codes, a row each.
+    """Import a CSV file: customers, orders, products, events or codes, a row each.
 
     Columns are known by their names; all others become metadata. Rejected rows go to a file of their own, to be
     corrected and imported again. The same file imported twice changes nothing more.
@@ -69,9 +69,8 @@ def import_(
     from hub.runtime.importing.trial import dry_run as try_out
     from hub.runtime.importing.wish import Wish
 
-    refuse_products(kind)
     if (kind == "codes") != bool(campaign) or (source and campaign):
-        raise ConfigurationError("Codes are imported with --campaign NAME; customers, orders and events with --source.")
+        raise ConfigurationError("Codes are imported with --campaign NAME, everything else with --source.")
     wish = Wish(
         kind,
         file,

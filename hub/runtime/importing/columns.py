@@ -15,7 +15,7 @@ from hub.sdk.errors import ConfigurationError
 TYPES = INBOUND - {"email", "phone", "money", "id"}
 """What `metadata.points:number` may name behind the colon; without it, cells are text."""
 MAX_COLUMNS = 1_000
-_JSON_FIELDS = {ITEMS: "json"}
+_TYPED = {ITEMS: "json", "product.attributes": "list"}
 
 
 class Column(NamedTuple):
@@ -55,7 +55,6 @@ def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> Plan:
 
     Raises ConfigurationError with a sentence that names the column.
     """
-    refuse_products(kind)
     if kind not in FIELDS:
         raise ConfigurationError(f"There is no import of {kind!r}{nearest(kind, FIELDS)}")
     names = _named(header)
@@ -82,19 +81,10 @@ def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def refuse_products(kind: str) -> None:
-    """Raises ConfigurationError for the one kind that has a name and no place."""
-    if kind == "products":
-        raise ConfigurationError(
-            "Products have no place of their own in the hub: they are known as items of orders. Nothing was imported;"
-            " give the items with the orders (`hub import orders`)."
-        )
-
-
 def shown(field: str) -> str:
-    """A field as operators write it: the traits, and the fields of an order or event, without their group."""
+    """A field as operators write it: traits, and the fields of an order, event or product, without their group."""
     group, dot, key = field.partition(".")
-    return key if dot and group in ("traits", "order", "event") else field
+    return key if dot and group in ("traits", "order", "event", "product") else field
 
 
 def _named(header: Sequence[str]) -> list[str]:
@@ -172,7 +162,7 @@ def _placed(kind: str, index: int, header: str, field: str, *, is_told: bool = T
             raise ConfigurationError(
                 f"--map {header!r}: {name!r} has a type of its own; leave ':{kind_of}' out, or write {rest}.NAME:TYPE."
             )
-        return Column(index, header, group if dot else "", key or full, _JSON_FIELDS.get(full, ""))
+        return Column(index, header, group if dot else "", key or full, _TYPED.get(full, ""))
     if not dot or not key.strip() or group not in (rest, *FIELDS[kind].groups):
         words = {shown(each) for each in FIELDS[kind].fields} | {f"{rest}.NAME"} - {f"{LEFT_OUT}.NAME"}
         raise ConfigurationError(f"--map {header!r}: there is no field {name!r}{nearest(name, words)}")

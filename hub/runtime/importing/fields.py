@@ -99,6 +99,20 @@ FIELDS: Mapping[str, Kind] = {
         ("source_id", "event.name"),
         "properties",
     ),
+    "products": Kind(
+        {
+            "product_id": ("product_id", "source_id", "id", "sku"),
+            "at": ("at", "timestamp", "updated_at"),
+            "product.name": ("name", "product_name", "title"),
+            "product.sku": ("sku",),
+            "product.price": ("price", "unit_price"),
+            "product.currency": ("currency", "currency_code"),
+            "product.image_url": ("image_url", "image"),
+            "product.attributes": ("attributes",),
+        },
+        ("product_id",),
+        "metadata",
+    ),
     "codes": Kind({"code": ("code", "codes", "voucher", "coupon", "coupon_code")}, ("code",), LEFT_OUT),
 }
-KINDS = (*FIELDS, "products")
+KINDS = tuple(FIELDS)

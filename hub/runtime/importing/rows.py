@@ -38,6 +38,32 @@ class Made(NamedTuple):
     error: str = ""
 
 
+class Contents:
+    """What the rows of a file say, under the names of their fields, without what an import adds."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._kind = plan.kind
+        self._places = [
+            (column.place, column.group, column.key, reader_of(column), column.header)
+            for column in plan.columns
+            if not column.is_left_out
+        ]
+
+    def of(self, cells: Sequence[str]) -> dict[str, Any]:
+        """One row's. Raises PayloadInvalid with a sentence that names the column."""
+        content: dict[str, Any] = {"kind": self._kind}
+        for index, group, key, read, header in self._places:
+            cell = cells[index] if index < len(cells) else ""
+            if not cell or cell.isspace():
+                continue
+            value = value_of(cell, read, header)
+            if group:
+                content.setdefault(group, {})[key] = value
+            else:
+                content[key] = value
+        return content
+
+
 class Maker:
     """Turns the rows of one file into messages.
 
@@ -65,11 +91,7 @@ class Maker:
         self._headers = {
             f"{column.group}.{column.key}" if column.group else column.key: column.header for column in plan.columns
         }
-        self._places = [
-            (column.place, column.group, column.key, reader_of(column), column.header)
-            for column in plan.columns
-            if not column.is_left_out
-        ]
+        self._contents = Contents(plan)
 
     def make(self, record: Record, now: Micros) -> Made:
         """Never raises: a row that cannot be imported says why."""
@@ -79,7 +101,7 @@ class Maker:
         if error:
             return Made(None, None, error)
         try:
-            content = self._content(record.cells)
+            content = self._contents.of(record.cells)
         except PayloadInvalid as found:
             return Made(None, None, str(found))
         if self._states_time:
@@ -93,20 +115,6 @@ class Maker:
         if error:
             return Made(None, change, error)
         return Made(RawMessage(dumps(content), key, content.get("source_id")), change)
-
-    def _content(self, cells: Sequence[str]) -> dict[str, Any]:
-        """What the row says, without what the import adds. Raises PayloadInvalid."""
-        content: dict[str, Any] = {"kind": self._plan.kind}
-        for index, group, key, read, header in self._places:
-            cell = cells[index] if index < len(cells) else ""
-            if not cell or cell.isspace():
-                continue
-            value = value_of(cell, read, header)
-            if group:
-                content.setdefault(group, {})[key] = value
-            else:
-                content[key] = value
-        return content
 
     def _refusal(self, change: Change) -> str:
         if change.verdict is not Verdict.APPLY:

@@ -26,6 +26,7 @@ from hub.registry import store as registry
 from hub.runtime.importing import jobs
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.pace import Pace
+from hub.runtime.importing.products import ProductSink
 from hub.runtime.importing.reading import Reader, Record
 from hub.runtime.importing.rejects import RejectsFile
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Taken
@@ -35,6 +36,7 @@ from hub.runtime.importing.wish import (
     admit,
     check,
     count_rows,
+    currency_of,
     maker_of,
     portions,
     rejects_path,
@@ -172,5 +174,7 @@ class _Running:
             source = registry.get(database, hub.vault, job.target)
         if source.status == "paused":
             raise ConfigurationError(f"The source {source.name!r} is paused; `hub sources resume` takes it up again.")
+        if wish.kind == "products":
+            return ProductSink(hub.engine, self._examined.plan, currency_of(source), job.at)
         maker = maker_of(hub, wish, self._examined.plan, source, job.at)
         return MessageSink(hub.engine, source.id, maker, self._pace.append)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import Engine
@@ -33,13 +34,13 @@ class Taken(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What would become of a row: a sentence why not, else what it changes, or the code it adds; `is_duplicate`: the
-    campaign has that code already."""
+    """What would become of a row: a sentence why not, else what it changes. `result` is that of rows which are no
+    messages; `is_duplicate`: the campaign has the code already."""
 
     record: Record
     error: str
     change: Change | None = None
-    code: str = ""
+    result: Mapping[str, Any] = MappingProxyType({})
     is_duplicate: bool = False
 
 
@@ -123,7 +124,9 @@ class CodeSink:
         for code, same in codes.items():
             is_known = code in owners or code in self._tried
             error = elsewhere.get(code, "")
-            tried += [Tried(each, error, None, code, is_known or each is not same[0]) for each in same]
+            for each in same:
+                is_duplicate = is_known or each is not same[0]
+                tried.append(Tried(each, error, None, {"code": code, "is_duplicate": is_duplicate}, is_duplicate))
         self._tried.update(codes)
         return sorted(tried, key=lambda each: each.record.number)
 

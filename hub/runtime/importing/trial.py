@@ -10,9 +10,20 @@ from hub.core.clock import Micros, iso
 from hub.core.database import read
 from hub.mapping.model import REMOVED, Change
 from hub.runtime.importing import jobs
+from hub.runtime.importing.products import ProductSink
 from hub.runtime.importing.reading import Reader
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Tried
-from hub.runtime.importing.wish import Examined, Wish, campaign_of, check, count_rows, maker_of, portions, source_of
+from hub.runtime.importing.wish import (
+    Examined,
+    Wish,
+    campaign_of,
+    check,
+    count_rows,
+    currency_of,
+    maker_of,
+    portions,
+    source_of,
+)
 from hub.runtime.installation import Installation
 
 
@@ -36,6 +47,8 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
     sink: Sink
     if campaign is not None:
         sink = CodeSink(hub.engine, campaign, examined.plan)
+    elif wish.kind == "products":
+        sink = ProductSink(hub.engine, examined.plan, currency_of(source), wish.at or now)
     else:
         sink = MessageSink(hub.engine, "", maker_of(hub, wish, examined.plan, source, wish.at or now), _nowhere)
     rows: list[Tried] = []
@@ -79,11 +92,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 def _row(tried: Tried) -> dict[str, Any]:
     record, error, change = tried[:3]
-    result: dict[str, Any] = {}
-    if change is not None and not error:
-        result = _meaning(change)
-    elif tried.code and not error:
-        result = {"code": tried.code, "is_duplicate": tried.is_duplicate}
+    result = {} if error else dict(tried.result) if change is None else _meaning(change)
     return {"row": record.number, "line": record.line, "error": error or None, "result": result}
 
 

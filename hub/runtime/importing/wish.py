@@ -17,11 +17,12 @@ from hub.core.database import write
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.versions import resolve
 from hub.registry import store as registry
+from hub.registry.tables import ConnectionRow
 from hub.registry.values import Connection
 from hub.runtime.applying import mapper_of
 from hub.runtime.connections import add_source
 from hub.runtime.importing import jobs
-from hub.runtime.importing.columns import Plan, plan, refuse_products
+from hub.runtime.importing.columns import Plan, plan
 from hub.runtime.importing.dialects import Opened, examine
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.orders import joined, plan_of_joined
@@ -67,7 +68,6 @@ class Examined:
 
 def check(wish: Wish) -> Examined:
     """Look at the whole file and at its columns. Raises ConfigurationError with a sentence; nothing is written."""
-    refuse_products(wish.kind)
     opened = examine(wish.path, wish.encoding, wish.delimiter)
     return Examined(opened, plan(wish.kind, header_of(opened), wish.fields))
 
@@ -139,6 +139,11 @@ def _mapping(hub: Installation, source: Connection | None) -> Mapped:
     if source is not None:
         return mapper_of(hub)(source.id)
     return compile_inbound(resolve(CONNECTOR, "", hub.folders).document, connection_id="", options={})
+
+
+def currency_of(source: Connection | None) -> str:
+    """That of amounts which name none, also where the source does not exist yet."""
+    return source.currency if source is not None else str(ConnectionRow.model_fields["currency"].default)
 
 
 def source_of(hub: Installation, database: Database, name: str) -> Connection | None:

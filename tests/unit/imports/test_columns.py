@@ -89,6 +89,19 @@ def test_the_error_of_rejected_rows_is_never_imported() -> None:
     assert fields("customers", "source_id", "error")["error"] == "-"
 
 
+def test_products_are_known_by_their_id_or_else_by_their_sku() -> None:
+    found = fields("products", "Id", "SKU", "Title", "price", "Attributes", "colour")
+    assert found == {
+        "Id": "product_id",
+        "SKU": "sku",
+        "Title": "name",
+        "price": "price",
+        "Attributes": "attributes:list",
+        "colour": "metadata.colour",
+    }
+    assert fields("products", "sku", "name")["sku"] == "product_id"
+
+
 def test_of_codes_only_the_code_is_kept() -> None:
     assert fields("codes", "Code", "note") == {"Code": "code", "note": "-"}
 
@@ -112,7 +125,7 @@ def test_of_codes_only_the_code_is_kept() -> None:
         ("orders", ["source_id", "total"], {}, "No column holds the id of orders"),
         ("orders", ["source_id", "id", "items", "sku"], {}, "Both 'items' and 'sku' tell of the items of an order"),
         ("events", ["source_id", "x"], {"x": "consents.email"}, "no field"),
-        ("products", ["source_id"], {}, "Products have no place of their own"),
+        ("products", ["name"], {}, "No column holds the product_id of products"),
         ("customers", ["source_id", *[f"c{n}" for n in range(1_000)]], {}, "1,001 columns"),
     ],
 )  # fmt: skip
