@@ -717,6 +717,20 @@ def test_a_source_of_its_own_has_its_own_settings(files: Files) -> None:
     assert profile["traits"]["phone"] == "+48500000001"
 
 
+def test_amounts_without_a_currency_are_in_that_of_the_source(files: Files) -> None:
+    with write(files.whole.engine) as database:
+        for name, currency in (("tokyo", "jpy"), ("kuwait", "EUR")):
+            given = {"currency": currency}
+            made = connections.add_source(files.whole.hub, database, clock.now(), "csv", name, given, "tests")
+        connections.change_settings(files.whole.hub, database, clock.now(), made, {"currency": "KWD"}, "tests")
+    files.imports("order_id,source_id,total\no1,u1,500\n", "orders", target="tokyo")
+    files.imports("order_id,source_id,total\no2,u1,1.5\n", "orders", target="kuwait")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert [(each["amount"], each["currency"]) for each in profile["orders"]] == [(500, "JPY"), (1500, "KWD")]
+
+
 def test_a_paused_source_takes_no_file(files: Files) -> None:
     files.imports(PEOPLE)
     with write(files.whole.engine) as database:

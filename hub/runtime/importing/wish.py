@@ -17,7 +17,6 @@ from hub.core.database import write
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.versions import resolve
 from hub.registry import store as registry
-from hub.registry.tables import ConnectionRow
 from hub.registry.values import Connection
 from hub.runtime.applying import mapper_of
 from hub.runtime.connections import add_source
@@ -29,6 +28,7 @@ from hub.runtime.importing.orders import joined, plan_of_joined
 from hub.runtime.importing.reading import Reader, Record, header_of
 from hub.runtime.importing.rows import Maker, Mapped
 from hub.runtime.installation import Installation
+from hub.runtime.own_settings import DEFAULT_CURRENCY
 from hub.sdk.errors import ConfigurationError
 
 CONNECTOR = "csv"
@@ -143,7 +143,7 @@ def _mapping(hub: Installation, source: Connection | None) -> Mapped:
 
 def currency_of(source: Connection | None) -> str:
     """That of amounts which name none, also where the source does not exist yet."""
-    return source.currency if source is not None else str(ConnectionRow.model_fields["currency"].default)
+    return source.currency if source is not None else DEFAULT_CURRENCY
 
 
 def source_of(hub: Installation, database: Database, name: str) -> Connection | None:
