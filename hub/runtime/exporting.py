@@ -50,7 +50,7 @@ class Columns:
             known = self.metadata.setdefault(key, kind)
             if known != kind:
                 self.metadata[key] = "json"
-        self.identities.update(view["identities"])
+        self.identities.update(name for name in view["identities"] if _identity(view, name))
         self.consents.update(view["consents"])
 
     def header(self) -> list[str]:
@@ -60,7 +60,7 @@ class Columns:
             "at",
             *BUILT_IN_TRAITS,
             *[f"address.{part}" for part in ADDRESS_PARTS],
-            *[f"identities.{name}" for name in sorted(self.identities - set(ADDRESSES))],
+            *[f"identities.{name}" for name in sorted(self.identities)],
             *[f"consents.{topic}" for topic in sorted(self.consents)],
             *[_typed(f"metadata.{key}", kind) for key, kind in sorted(self.metadata.items())],
         ]
@@ -71,15 +71,13 @@ class Columns:
         return names
 
     def cells(self, view: View, at: str) -> list[str]:
-        address, identities, consents, metadata = (
-            view[name] for name in ("address", "identities", "consents", "metadata")
-        )
+        address, consents, metadata = (view[name] for name in ("address", "consents", "metadata"))
         return [
             view["source_id"],
             at,
             *[_text(view.get(name)) for name in BUILT_IN_TRAITS],
             *[_text(address.get(part)) for part in ADDRESS_PARTS],
-            *[_first(identities.get(name)) for name in sorted(self.identities - set(ADDRESSES))],
+            *[_identity(view, name) for name in sorted(self.identities)],
             *[_text((consents.get(topic) or {}).get("status")) for topic in sorted(self.consents)],
             *[_cell(metadata.get(key, REMOVED), kind) for key, kind in sorted(self.metadata.items())],
         ]
@@ -164,6 +162,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value).decode()
 
 
-def _first(values: Sequence[str] | None) -> str:
-    """Of several identities of a type, the one heard of last: a column holds one."""
-    return values[0] if values else ""
+def _identity(view: View, name: str) -> str:
+    """Of several identities of a type the one heard of last, since a column holds one; none where a trait gives it."""
+    values = view["identities"].get(name)
+    return values[0] if values and not (name in ADDRESSES and view.get(name)) else ""

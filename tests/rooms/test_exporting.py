@@ -11,11 +11,15 @@ import pytest
 
 from hub.core import clock
 from hub.core.database import read, write
+from hub.inbox.values import AcceptedRequest
 from hub.profiles import reading
 from hub.profiles.erasure import lift
 from hub.runtime import exporting, importing
+from hub.runtime.connections import add_source
 from hub.runtime.importing.wish import Wish
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.json import dumps
+from hub.sdk.values import RawMessage
 from tests.rooms.whole import Whole
 
 ODD: dict[str, Any] = {
@@ -97,6 +101,26 @@ def test_a_file_that_comes_back_undoes_nothing_that_was_said_since(whole: Whole,
     assert profile is not None
     assert profile["metadata"] == {"plan": "pro", "tier": "silver"}
     assert profile["consents"]["purpose.Advertising"]["status"] == "denied"
+
+
+def test_an_address_that_is_only_an_identity_survives_the_way_through_a_file(whole: Whole, tmp_path: Path) -> None:
+    with write(whole.engine) as database:
+        given = {"verify": "url", "secret": "s"}
+        feed = add_source(whole.hub, database, clock.now(), "webhook", "feed", given, "tests")
+    person = {"source_id": "u1", "email": "ada@example.com"}
+    told = {"type": "event.occurred", "data": {"person": person, "event": {"id": "e1", "name": "Seen"}}}
+    whole.inbox.append(AcceptedRequest(feed.id, clock.now(), [RawMessage(dumps(told), "e1")]))
+    whole.applies()
+    whole.identifies("u2", email="ben@example.com")
+    before = {who: one["identities"] for who, one in seen(whole).items()}
+    assert before["u1"] == {"email": ["ada@example.com"]}
+    path, rows = exported(whole, tmp_path)
+    _start_anew(whole, before)
+    importing.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    whole.applies()
+
+    assert [row["identities.email"] for row in rows] == ["ada@example.com", ""], "where no trait says it"
+    assert {who: one["identities"] for who, one in seen(whole).items()} == before
 
 
 def _start_anew(whole: Whole, people: Iterable[str]) -> None:
