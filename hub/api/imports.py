@@ -17,6 +17,7 @@ from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.runtime.exporting import profiles_csv
 from hub.runtime.importing import jobs
+from hub.runtime.importing.cells import DATES
 from hub.runtime.importing.columns import parse_fields
 from hub.runtime.importing.fields import KINDS
 from hub.runtime.importing.jobs import Job
@@ -29,7 +30,7 @@ PART = 1_048_576
 TYPES = frozenset({"text/csv", "application/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel"})
 TRIED = 10_000  # rows of a dry run: it is answered at once
 ASKED = (
-    "kind", "source", "campaign", "map", "name", "delimiter", "encoding", "at", "live", "accept_warnings", "dry_run",
+    "kind", "source", "campaign", "map", "name", "delimiter", "encoding", "dates", "at", "live", "accept_warnings", "dry_run",
     "resume",
 )  # fmt: skip
 
@@ -136,6 +137,7 @@ def _asked(kind: str) -> dict[str, Any]:
         "fields": parse_fields(request.args.getlist("map")),
         "delimiter": request.args.get("delimiter", ""),
         "encoding": request.args.get("encoding", ""),
+        "dates": one_of("dates", DATES) or "",
         "at": query("at", _moment),
         "is_quiet": not _flag("live"),
         "takes_warnings": _flag("accept_warnings"),

@@ -11,6 +11,7 @@ import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
 from hub.core import clock
+from hub.runtime.importing.cells import DATES
 from hub.runtime.importing.columns import parse_fields
 from hub.runtime.importing.fields import KINDS
 from hub.sdk.errors import ConfigurationError
@@ -39,6 +40,7 @@ FIRST = 20
 @click.option("--errors", type=OUTPUT, help="Where rejected rows go. Default: beside FILE, as NAME.errors.csv.")
 @click.option("--delimiter", default="", help="comma, semicolon, tab, pipe or a character. Default: found out.")
 @click.option("--encoding", default="", help="Such as utf-8 or windows-1252. Default: found out.")
+@click.option("--dates", type=click.Choice(DATES), help="Days are written 31.12.2026 (dmy) or 12/31/2026 (mdy).")
 @click.option("--at", "at_text", help="Time of rows that state none. Default: when this file was first imported.")
 @click.option("--live", is_flag=True, help="Send what follows from the rows, as if they came from a source now.")
 @click.option("--accept-warnings", is_flag=True, help="Import rows without the values that do not fit.")
@@ -55,6 +57,7 @@ def import_(
     errors: Path | None,
     delimiter: str,
     encoding: str,
+    dates: str | None,
     at_text: str | None,
     live: bool,
     accept_warnings: bool,
@@ -80,6 +83,7 @@ def import_(
         fields=parse_fields(pairs),
         delimiter=DELIMITER_WORDS.get(delimiter, delimiter),
         encoding=encoding,
+        dates=dates or "",
         at=parse_time("--at", at_text) if at_text else None,
         is_quiet=not live,
         takes_warnings=accept_warnings,

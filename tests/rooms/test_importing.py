@@ -400,6 +400,22 @@ def test_a_file_whose_end_cannot_be_read_is_a_failed_import(files: Files) -> Non
     assert files.whole.profile("u1") is not None
 
 
+@pytest.mark.parametrize(("dates", "born"), [("dmy", "1990-04-03"), ("mdy", "1990-03-04")])
+def test_days_may_be_written_as_spreadsheets_do_if_that_is_said(files: Files, dates: str, born: str) -> None:
+    content = (
+        "source_id,birthdate,created_at,joined:date,note,updated_at\n"
+        "u1,03.04.1990,03/04/1990 9:05,3-4-1990,03/04/1990,1990-05-01\n"
+    )
+    assert counts(files.imports(content)) == (1, 0, 1), "nobody knows which is the month"
+    assert counts(files.imports(content, dates=dates)) == (1, 1, 0)
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["traits"] == {"birthdate": born, "created_at": f"{born}T09:05:00Z"}
+    assert profile["metadata"] == {"joined": born, "note": "03/04/1990"}
+    assert counts(files.imports("source_id,birthdate\nu1,31.31.1990\n", dates=dates)) == (1, 0, 1)
+
+
 def test_white_space_around_an_address_is_no_part_of_it(files: Files) -> None:
     assert counts(files.imports("source_id, email , name\nu1, ada@example.com , Ada\n")) == (1, 1, 0)
     profile = files.whole.profile("u1")

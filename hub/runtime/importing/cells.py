@@ -9,7 +9,9 @@ Source: https://owasp.org/www-community/attacks/CSV_Injection
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hub.mapping.coerce import Coercion, coercion
@@ -20,6 +22,11 @@ from hub.sdk.json import loads
 
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 MARK = "'"
+
+DAY_FIRST, MONTH_FIRST = "dmy", "mdy"
+DATES = (DAY_FIRST, MONTH_FIRST)
+_TIMES = frozenset({"at", "traits.birthdate", "traits.created_at"})
+_DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2})?))?", re.ASCII)
 
 Read = Callable[[str], Any]
 
@@ -48,8 +55,17 @@ def value_of(cell: str, read: Read | None, header: str) -> Any:
     return value
 
 
-def reader_of(column: Column) -> Read | None:
-    """How the cells of a column are read; None for text, which they are already."""
+def reader_of(column: Column, dates: str = "") -> Read | None:
+    """How the cells of a column are read; None for text, which they are already. `dates`: see Plan."""
+    read = _reader(column)
+    if not dates or (column.field not in _TIMES and column.type not in ("date", "datetime")):
+        return read
+    if read is None:
+        return partial(_iso_day, dates)
+    return lambda cell: read(_iso_day(dates, cell))
+
+
+def _reader(column: Column) -> Read | None:
     if column.field == "traits.email":
         return str.strip  # no address has white space around it, and many files have
     if not column.type:
@@ -58,6 +74,18 @@ def reader_of(column: Column) -> Read | None:
         return _READERS[column.type]
     coerce: Coercion = coercion(column.type)
     return lambda cell: coerce(cell.strip())
+
+
+def _iso_day(dates: str, cell: str) -> str:
+    """`31.12.2026` as `2026-12-31`, with the time of day behind it; anything else as it is."""
+    found = _DAY.fullmatch(cell.strip())
+    if found is None:
+        return cell
+    first, _, second, year, time = found.groups()
+    day, month = (first, second) if dates == DAY_FIRST else (second, first)
+    return f"{year}-{month:0>2}-{day:0>2}" + (
+        f"T{time.zfill(5) if time.count(':') == 1 else time.zfill(8)}" if time else ""
+    )
 
 
 def _json(cell: str) -> Any:

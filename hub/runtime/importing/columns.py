@@ -39,11 +39,12 @@ class Column(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What becomes of the columns of a file."""
+    """What becomes of the columns of a file. `dates`: `dmy` or `mdy`, where days are not written as ISO 8601 has them."""
 
     kind: str
     header: Sequence[str]
     columns: Sequence[Column]
+    dates: str = ""
 
     def as_json(self) -> dict[str, str]:
         """Header → field; `-` is left out."""

@@ -62,7 +62,7 @@ class Job:
 def reading_of(opened: Opened, plan: Plan, at: Micros | None) -> str:
     """The hash of how a file is read: read differently, it is another import."""
     fields = [[column.header, column.field] for column in plan.columns]
-    return hashlib.sha256(dumps([opened.dialect, fields, at])).hexdigest()
+    return hashlib.sha256(dumps([opened.dialect, fields, at, *filter(None, [plan.dates])])).hexdigest()
 
 
 def take_up(

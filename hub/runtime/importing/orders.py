@@ -27,7 +27,7 @@ def plan_of_joined(plan: Plan) -> Plan:
         return plan
     group, _, key = ITEMS.partition(".")
     items = Column(len(plan.header), key, group, key, "json")
-    return Plan(plan.kind, (*plan.header, key), (*plan.columns, items))
+    return plan._replace(header=(*plan.header, key), columns=(*plan.columns, items))
 
 
 def joined(records: Iterable[Record], plan: Plan) -> Iterator[Record]:
@@ -60,7 +60,7 @@ class _Join:
     def __init__(self, plan: Plan) -> None:
         self._width = len(plan.header)
         self._id = next(column.place for column in plan.columns if column.field == "order.id")
-        self._items = [(column, reader_of(column)) for column in plan.columns if column.group == ITEM]
+        self._items = [(column, reader_of(column, plan.dates)) for column in plan.columns if column.group == ITEM]
         self._others = [column for column in plan.columns if column.group != ITEM and not column.is_left_out]
         self._seen: set[int] = set()  # hashes: some 65 MiB for a million orders
 

@@ -44,7 +44,7 @@ class Contents:
     def __init__(self, plan: Plan) -> None:
         self._kind = plan.kind
         self._places = [
-            (column.place, column.group, column.key, reader_of(column), column.header)
+            (column.place, column.group, column.key, reader_of(column, plan.dates), column.header)
             for column in plan.columns
             if not column.is_left_out
         ]

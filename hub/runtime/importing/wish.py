@@ -50,6 +50,7 @@ class Wish:
     fields: Mapping[str, str] = field(default_factory=dict)
     delimiter: str = ""
     encoding: str = ""
+    dates: str = ""
     at: Micros | None = None
     is_quiet: bool = True
     takes_warnings: bool = False
@@ -69,7 +70,7 @@ class Examined:
 def check(wish: Wish) -> Examined:
     """Look at the whole file and at its columns. Raises ConfigurationError with a sentence; nothing is written."""
     opened = examine(wish.path, wish.encoding, wish.delimiter)
-    return Examined(opened, plan(wish.kind, header_of(opened), wish.fields))
+    return Examined(opened, plan(wish.kind, header_of(opened), wish.fields)._replace(dates=wish.dates))
 
 
 def admit(hub: Installation, wish: Wish, examined: Examined) -> Job:
