@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 from hub.core.clock import iso
 from hub.mapping.anonymous import MARK, is_anonymous
 from hub.profiles.bulk import select_by
-from hub.profiles.facts import address_subject
 from hub.profiles.links import links_of, stored_redirects
 from hub.profiles.products import with_products
-from hub.profiles.rules.stamps import Document, join, matched
+from hub.profiles.rules.stamps import Document, address_subject, join, matched
 from hub.profiles.rules.views import Said, addresses_of, channel_trait, consents_of, public, public_order, view
 from hub.profiles.values import ConsentState, View
 from hub.sdk.json import loads
