@@ -107,10 +107,29 @@ def test_the_same_file_imported_again_changes_nothing(files: Files) -> None:
 
 
 def test_the_same_rows_in_another_order_of_rows_and_columns_are_the_same_messages(files: Files) -> None:
-    files.imports(PEOPLE)
-    files.imports("email;source_id;points;name\nben@example.com;u2;9;Ben\nada@example.com;u1;7;Ada Quill\n")
+    files.imports("source_id,email,points,at\nu1,ada@example.com,7,2026-03-01\nu2,ben@example.com,9,2026-03-01\n")
+    files.imports("at;email;source_id;points\n2026-03-01;ben@example.com;u2;9\n2026-03-01;ada@example.com;u1;7\n")
 
     assert files.whole.books().terms["duplicate"] == 2
+
+
+def test_what_a_file_says_again_after_another_file_said_otherwise_counts(files: Files) -> None:
+    """Three exports without a time: the third says what the first did, and is no repetition of it."""
+    for place, tier in enumerate(("gold", "silver", "gold")):
+        files.imports(f"source_id,tier,nth\nu1,{tier},\nu{place + 7},{tier},\n")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["metadata"] == {"tier": "gold"}
+
+
+def test_events_without_a_time_are_counted_once_though_two_files_hold_them(files: Files) -> None:
+    files.imports("source_id,event,plan\nu1,Signed Up,pro\n", "events")
+    files.imports("source_id,event,plan\nu1,Signed Up,pro\nu1,Signed Up,free\n", "events")
+
+    profile = files.whole.profile("u1")
+    assert profile is not None
+    assert profile["events"] == {"signed_up": 2}
 
 
 def test_an_import_goes_over_newer_data_only_where_its_rows_are_newer(files: Files) -> None:

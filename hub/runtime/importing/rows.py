@@ -68,8 +68,8 @@ class Maker:
     """Turns the rows of one file into messages.
 
     `at` is the time of rows that state none; `is_quiet` tells the hub to send nothing because of them. A row whose
-    values the mapping would drop is refused, unless `takes_warnings`. `states_time`: `at` was asked for, so the same row
-    at another time is another message.
+    values the mapping would drop is refused, unless `takes_warnings`. The same row at another time is another message;
+    but an event that states none is the same in whatever file it stands, unless `at` was asked for (`states_time`).
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Maker:
         self._takes_warnings = takes_warnings
         self._at = to_datetime(at).isoformat().replace("+00:00", "Z")
         self._is_quiet = is_quiet
-        self._states_time = states_time
+        self._is_dated = states_time or plan.kind != "events"
         self._headers = {
             f"{column.group}.{column.key}" if column.group else column.key: column.header for column in plan.columns
         }
@@ -104,7 +104,7 @@ class Maker:
             content = self._contents.of(record.cells)
         except PayloadInvalid as found:
             return Made(None, None, str(found))
-        if self._states_time:
+        if self._is_dated:
             content.setdefault("at", self._at)
         key = row_id(content)
         content.setdefault("at", self._at)
