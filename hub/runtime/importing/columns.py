@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hub.mapping.coerce import INBOUND
 from hub.mapping.paths import fold
 from hub.mapping.problems import nearest
-from hub.runtime.importing.fields import ERROR, FIELDS, ITEM, ITEMS, LEFT_OUT
+from hub.runtime.importing.fields import ERROR, FIELDS, ITEM, ITEM_NAMES, ITEMS, LEFT_OUT
 from hub.sdk.errors import ConfigurationError
 
 TYPES = INBOUND - {"email", "phone", "money", "id"}
@@ -131,6 +131,8 @@ def _by_name(kind: str, header: Sequence[str], chosen: Mapping[int, str]) -> dic
             if here:
                 found[here[0]] = field
                 break
+    if ITEM_NAMES.isdisjoint({*found.values(), *taken}):
+        return {index: field for index, field in found.items() if not field.startswith(f"{ITEM}.")}
     return found
 
 

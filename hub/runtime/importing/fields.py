@@ -13,6 +13,8 @@ ERROR = "error"
 ITEM = "item"
 """The group of columns that tell of one item of an order, where each item has a row."""
 ITEMS = "order.items"
+ITEM_NAMES = frozenset({"item.product_id", "item.sku", "item.name"})
+"""Without one of these a price or a quantity is nobody knows what of, and no item."""
 
 _ADDRESS = {
     "line_1": ("address_line_1", "line_1", "street", "street_address", "address_street", "address"),

@@ -71,6 +71,12 @@ def test_events_have_properties_and_orders_their_own_fields() -> None:
     }
 
 
+def test_a_price_is_of_an_item_only_where_the_item_has_a_name() -> None:
+    assert fields("orders", "order_id", "customer_id", "price")["price"] == "metadata.price"
+    assert fields("orders", "order_id", "customer_id", "price", "sku")["price"] == "item.price"
+    assert fields("orders", "order_id", "customer_id", "price", "ref", ref="item.product_id")["price"] == "item.price"
+
+
 def test_a_column_can_be_mapped_or_left_out() -> None:
     found = fields(
         "customers", "Key", "Mail 2", "Note", "Points", **{"Key": "source_id", "Note": "-", "Mail 2": "email"}
