@@ -50,6 +50,7 @@ def build(services: Services) -> Flask:
     from hub.api.instructions import instructions
     from hub.api.ledger import ledger
     from hub.api.mappings import mappings
+    from hub.api.products import products
     from hub.api.schemas import schemas
     from hub.api.syncs import syncs
     from hub.inbox.accept import Door
@@ -61,7 +62,8 @@ def build(services: Services) -> Flask:
     errors.install(app)
     paths.install(app)
     access.install(app)
-    for blueprint in (health, connections, erasures, imports, instructions, ledger, mappings, schemas, syncs):
+    blueprints = (health, connections, erasures, imports, instructions, ledger, mappings, products, schemas, syncs)
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     door = Door(services.inbox, services.source, services.hub.settings, RememberedErasures(services.hub))
     app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ HEADERS: Final = "headers"
 
 def messages_of(request: InboundRequest, settings: SourceSettings) -> list[RawMessage]:
     """The messages of a request that was let in. Raises PayloadInvalid for a body that cannot be read."""
-    value, body, encode = _read(request)
+    value, body, encode = _read(request, settings)
     headers = {
         name.lower(): request.headers[name.lower()] for name in settings.keep_headers if name.lower() in request.headers
     }
@@ -45,22 +46,36 @@ def at(value: Json, path: str) -> Json:
     return value if path else None
 
 
-def _read(request: InboundRequest) -> tuple[Json, bytes, Encode]:
+def _read(request: InboundRequest, settings: SourceSettings) -> tuple[Json, bytes, Encode]:
     """The body as a value and as JSON, and how to write a part of it so that it reads back the same."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM:
-        form = read_form(request.body)
-        return form, dumps(form), orjson.dumps
-    if not request.body.strip():
+        return _read_form(request.body, settings.messages_path)
+    body = request.body.removeprefix(codecs.BOM_UTF8)
+    if not body.strip():
         raise PayloadInvalid("The body is empty.")
     encode: Encode = orjson.dumps
     try:
-        value = orjson.loads(request.body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        value, encode = _odd(request.body), _exact
-    if request.body.count(b"{") + request.body.count(b"[") > MAX_DEPTH and depth_exceeds(value):
+        value, encode = _odd(body), _exact
+    _check_depth(value, body)
+    return value, body, encode
+
+
+def _read_form(body: bytes, messages_path: str) -> tuple[Json, bytes, Encode]:
+    """Form data; a field that holds the messages as JSON text is read as such."""
+    form = read_form(body)
+    text = form.get(messages_path)
+    if isinstance(text, str) and text.lstrip().startswith(("{", "[")):
+        form[messages_path] = _odd(text.encode("utf-8", "surrogatepass"))
+        _check_depth(form, text.encode("utf-8", "surrogatepass"))
+    return form, dumps(form), dumps
+
+
+def _check_depth(value: Json, body: bytes) -> None:
+    if body.count(b"{") + body.count(b"[") >= MAX_DEPTH and depth_exceeds(value):
         raise PayloadInvalid(f"The body nests deeper than {MAX_DEPTH} levels; nothing of it was kept.")
-    return value, request.body, encode
 
 
 def _request_id(request: InboundRequest, settings: SourceSettings) -> str:

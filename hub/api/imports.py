@@ -17,7 +17,9 @@ from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.runtime.exporting import profiles_csv
 from hub.runtime.importing import jobs
-from hub.runtime.importing.columns import KINDS, parse_fields, refuse_products
+from hub.runtime.importing.cells import DATES
+from hub.runtime.importing.columns import parse_fields
+from hub.runtime.importing.fields import KINDS
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.trial import dry_run, trial_json
 from hub.runtime.importing.uploads import UPLOADS, Uploads
@@ -28,7 +30,7 @@ PART = 1_048_576
 TYPES = frozenset({"text/csv", "application/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel"})
 TRIED = 10_000  # rows of a dry run: it is answered at once
 ASKED = (
-    "kind", "source", "campaign", "map", "name", "delimiter", "encoding", "at", "live", "accept_warnings", "dry_run",
+    "kind", "source", "campaign", "map", "name", "delimiter", "encoding", "dates", "at", "live", "accept_warnings", "dry_run",
     "resume",
 )  # fmt: skip
 
@@ -50,7 +52,6 @@ def add() -> tuple[Response, int]:
     kind = one_of("kind", KINDS)
     if kind is None:
         raise ApiError(400, "missing_parameter", f"?kind= is missing: {', '.join(KINDS)}.", {"parameter": "kind"})
-    refuse_products(kind)
     asked, is_dry = _asked(kind), flag("dry_run")
     path = uploads().keep(_parts(), clock.now())
     wish = Wish(kind, path, _name(), g.actor, **asked)
@@ -93,10 +94,11 @@ def errors(job_id: str) -> Response:
 def export_profiles() -> Response:
     """All profiles as CSV, streamed; `hub import customers` reads it back."""
     expect_query()
-    parts = profiles_csv(services().engine)
+    now = clock.now()
+    parts = profiles_csv(services().engine, now)
     header = next(parts)  # finds the columns, and raises while there can still be an error answer
     with write(services().engine) as database:
-        record_audit(database, clock.now(), g.actor, "profiles.exported", "")
+        record_audit(database, now, g.actor, "profiles.exported", "")
 
     def body() -> Iterator[bytes]:
         yield header
@@ -129,14 +131,13 @@ def _download(response: Response) -> Response:
 def _asked(kind: str) -> dict[str, Any]:
     source, campaign = request.args.get("source", ""), request.args.get("campaign", "")
     if (kind == "codes") != bool(campaign) or (source and campaign):
-        raise ApiError(
-            400, "invalid_query", "Codes are imported with ?campaign=; customers, orders and events with ?source=."
-        )
+        raise ApiError(400, "invalid_query", "Codes are imported with ?campaign=, everything else with ?source=.")
     return {
         "target": campaign or source,
         "fields": parse_fields(request.args.getlist("map")),
         "delimiter": request.args.get("delimiter", ""),
         "encoding": request.args.get("encoding", ""),
+        "dates": one_of("dates", DATES) or "",
         "at": query("at", _moment),
         "is_quiet": not flag("live"),
         "takes_warnings": flag("accept_warnings"),

@@ -30,6 +30,7 @@ MODULES = {
     "campaigns": "campaigns",
     "distributions": "distributions",
     "profiles": "profiles",
+    "products": "products",
     "erase": "profiles",
     "erasures": "erasures",
     "log": "log",

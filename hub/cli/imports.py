@@ -1,4 +1,4 @@
-"""`hub import` and `hub export`: files of customers, orders, events and codes in, profiles out."""
+"""`hub import` and `hub export`: files of customers, orders, products, events and codes in, profiles out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
 from hub.core import clock
-from hub.runtime.importing.columns import KINDS, parse_fields, refuse_products
+from hub.runtime.importing.cells import DATES
+from hub.runtime.importing.columns import parse_fields
+from hub.runtime.importing.fields import KINDS
 from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ ROWS = ("first_rows", "rejected_rows", "warned_rows")
 @click.option("--errors", type=OUTPUT, help="Where rejected rows go. Default: beside FILE, as NAME.errors.csv.")
 @click.option("--delimiter", default="", help="comma, semicolon, tab, pipe or a character. Default: found out.")
 @click.option("--encoding", default="", help="Such as utf-8 or windows-1252. Default: found out.")
+@click.option("--dates", type=click.Choice(DATES), help="Days are written 31.12.2026 (dmy) or 12/31/2026 (mdy).")
 @click.option("--at", "at_text", help="Time of rows that state none. Default: when this file was first imported.")
 @click.option("--live", is_flag=True, help="Send what follows from the rows, as if they came from a source now.")
 @click.option("--accept-warnings", is_flag=True, help="Import rows without the values that do not fit.")
@@ -55,13 +58,14 @@ def import_(
     errors: Path | None,
     delimiter: str,
     encoding: str,
+    dates: str | None,
     at_text: str | None,
     live: bool,
     accept_warnings: bool,
     resume: bool,
     json_: bool,
 ) -> None:
-    """Import a CSV file: customers, orders, events or codes, a row each.
+    """Import a CSV file: customers, orders, products, events or codes, a row each.
 
     Columns are known by their names; all others become metadata. Rejected rows go to a file of their own, to be
     corrected and imported again. The same file imported twice changes nothing more.
@@ -69,9 +73,8 @@ def import_(
     from hub.runtime.importing.trial import dry_run as try_out
     from hub.runtime.importing.wish import Wish
 
-    refuse_products(kind)
     if (kind == "codes") != bool(campaign) or (source and campaign):
-        raise ConfigurationError("Codes are imported with --campaign NAME; customers, orders and events with --source.")
+        raise ConfigurationError("Codes are imported with --campaign NAME, everything else with --source.")
     wish = Wish(
         kind,
         file,
@@ -81,6 +84,7 @@ def import_(
         fields=parse_fields(pairs),
         delimiter=DELIMITER_WORDS.get(delimiter, delimiter),
         encoding=encoding,
+        dates=dates or "",
         at=parse_time("--at", at_text) if at_text else None,
         is_quiet=not live,
         takes_warnings=accept_warnings,
@@ -144,6 +148,8 @@ def _tell_end(wish: Wish, job: Job, *, json_: bool) -> None:
             f"{rejected:,} of {job.counts['rows']:,} rows were rejected: correct them in {errors} and import that file.",
             err=True,
         )
+    if job.state == "failed":
+        raise ConfigurationError(job.detail)
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from hub.core.clock import Micros
 from hub.core.database import insert, is_postgres
 from hub.mapping.anonymous import is_anonymous
 from hub.profiles.bulk import select_by, table
-from hub.profiles.facts import address_subject
 from hub.profiles.links import circle
-from hub.profiles.rules.stamps import matched
+from hub.profiles.rules.stamps import address_subject, matched
 from hub.profiles.rules.views import addresses_of
 from hub.profiles.tables import (
     ConsentRow,

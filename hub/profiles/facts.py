@@ -11,6 +11,7 @@ from hub.core.database import is_postgres
 from hub.profiles.bulk import Values, insert_rows, select_by, table
 from hub.profiles.rules.stamps import (
     STATUS,
+    address_subject,
     bounded,
     consent_stamp,
     consent_wins,
@@ -167,11 +168,6 @@ def _differs(old: tuple[str, ConsentStamp] | None, stamp: ConsentStamp, row: Val
 def _subjects(source_id: str | None, address: str | None) -> list[tuple[str, str]]:
     subjects = [("profile", source_id)] if source_id is not None else []
     return [*subjects, ("address", address_subject(address))] if address else subjects
-
-
-def address_subject(address: str) -> str:
-    """An address as consents know it."""
-    return matched("email" if "@" in address else "phone", address)
 
 
 def withdraw_facts(connection: Connection, reapplied: Sequence[AppliedChange]) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from hub.core.clock import iso
 from hub.mapping.anonymous import MARK, is_anonymous
 from hub.profiles.bulk import select_by
-from hub.profiles.facts import address_subject
 from hub.profiles.links import links_of, stored_redirects
-from hub.profiles.rules.stamps import Document, join, matched
+from hub.profiles.products import with_products
+from hub.profiles.rules.stamps import Document, address_subject, join, matched
 from hub.profiles.rules.views import Said, addresses_of, channel_trait, consents_of, public, public_order, view
 from hub.profiles.values import ConsentState, View
 from hub.sdk.json import loads
@@ -253,4 +253,4 @@ def _orders(connection: Connection, members: Sequence[str]) -> list[dict[str, An
         rows = sorted(grouped[order_id], key=lambda row: row[0])
         fields, refunds = join(row[2] for row in rows), join(row[3] for row in rows)
         shown_orders.append(public_order(rows[0][1], fields, refunds))
-    return shown_orders
+    return with_products(connection, shown_orders)

@@ -136,6 +136,17 @@ class ProfileLinkRow(SQLModel, table=True):
     revision: int = 0
 
 
+class ProductRow(SQLModel, table=True):
+    """A product of the catalogue; last writer wins per field."""
+
+    __tablename__ = "product"
+
+    product_id: str = Field(primary_key=True, sa_type=_key())
+    fields: str = Field(default="{}", sa_type=Text)  # JSON: field -> entry
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
 class TombstoneRow(SQLModel, table=True):
     """An erased source_id, as a keyed hash: its messages are ignored until an operator lifts it."""
 

@@ -23,6 +23,7 @@ from hub.registry.values import Connection
 from hub.runtime.choosing import OWN, Choice, chosen_hash
 from hub.runtime.installation import Installation
 from hub.runtime.names import usable_name
+from hub.runtime.own_settings import own_settings, split
 from hub.sdk.broker import is_broker_address
 from hub.sdk.contract import Destination, Source
 from hub.sdk.declared import redirected
@@ -77,6 +78,8 @@ def change_settings(
     """
     kind = _kind(hub, connection.connector, connection.role)
     connection = store.get(database, hub.vault, connection.id)  # as it is in this transaction
+    changed = sorted(given)
+    given, own = split(connection.role, given)
     fields = kind.Settings.model_fields
     rotated = {
         f"previous_{name}": connection.secrets[name]
@@ -98,8 +101,9 @@ def change_settings(
         settings=dumps(settings).decode(),
         secrets=hub.vault.seal(dumps(secrets).decode()),
         hosts=dumps(hosts).decode(),
+        **own,
     )
-    detail = {"id": connection.id, "changed": sorted(given)}
+    detail = {"id": connection.id, "changed": changed}
     record_audit(database, now, actor, f"{connection.role}.changed", connection.name, detail)
     return store.get(database, hub.vault, connection.id)
 
@@ -150,6 +154,7 @@ def describe(hub: Installation, connection: Connection) -> dict[str, Any]:
         "status": connection.status,
         "paused_reason": connection.paused_reason or None,
         "settings": dict(connection.settings),
+        **own_settings(connection),
         "secrets": sorted(connection.secrets),
         "mapping": connection.mapping,
         "mapping_patch": connection.mapping_patch or None,
@@ -198,6 +203,7 @@ def _add(
     mapping: Choice,
 ) -> Connection:
     kind = _kind(hub, connector, role)
+    given, own = split(role, given)
     plain, hosts = _split_hosts(given)
     settings, secrets = _split(kind.Settings, plain)
     _check_hosts(build(kind, settings, secrets), hosts)
@@ -214,6 +220,7 @@ def _add(
         mapping=mapping.name,
         mapping_patch=mapping.patch.strip(),
         mapping_hash=chosen_hash(hub, database, now, role, connector, mapping),
+        **own,
     )
     record_audit(database, now, actor, f"{role}.added", name, {"connector": connector, "id": connection.id})
     return connection

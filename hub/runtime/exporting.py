@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from hub.core.clock import Micros
+from hub.core.clock import Micros, iso
 from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.mapping.model import ADDRESS_PARTS, BUILT_IN_TRAITS, REMOVED
@@ -50,16 +50,17 @@ class Columns:
             known = self.metadata.setdefault(key, kind)
             if known != kind:
                 self.metadata[key] = "json"
-        self.identities.update(view["identities"])
+        self.identities.update(name for name in view["identities"] if _identity(view, name))
         self.consents.update(view["consents"])
 
     def header(self) -> list[str]:
         """Raises ConfigurationError where there are more columns than the import reads."""
         names = [
             "source_id",
+            "at",
             *BUILT_IN_TRAITS,
             *[f"address.{part}" for part in ADDRESS_PARTS],
-            *[f"identities.{name}" for name in sorted(self.identities - set(ADDRESSES))],
+            *[f"identities.{name}" for name in sorted(self.identities)],
             *[f"consents.{topic}" for topic in sorted(self.consents)],
             *[_typed(f"metadata.{key}", kind) for key, kind in sorted(self.metadata.items())],
         ]
@@ -69,15 +70,14 @@ class Columns:
             )
         return names
 
-    def cells(self, view: View) -> list[str]:
-        address, identities, consents, metadata = (
-            view[name] for name in ("address", "identities", "consents", "metadata")
-        )
+    def cells(self, view: View, at: str) -> list[str]:
+        address, consents, metadata = (view[name] for name in ("address", "consents", "metadata"))
         return [
             view["source_id"],
+            at,
             *[_text(view.get(name)) for name in BUILT_IN_TRAITS],
             *[_text(address.get(part)) for part in ADDRESS_PARTS],
-            *[_first(identities.get(name)) for name in sorted(self.identities - set(ADDRESSES))],
+            *[_identity(view, name) for name in sorted(self.identities)],
             *[_text((consents.get(topic) or {}).get("status")) for topic in sorted(self.consents)],
             *[_cell(metadata.get(key, REMOVED), kind) for key, kind in sorted(self.metadata.items())],
         ]
@@ -85,7 +85,7 @@ class Columns:
 
 def export_to(hub: Installation, path: Path, actor: str, now: Micros) -> int:
     """Write a file, which only its owner may read; how many profiles are in it."""
-    parts = profiles_csv(hub.engine)
+    parts = profiles_csv(hub.engine, now)
     count = -1
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -97,17 +97,19 @@ def export_to(hub: Installation, path: Path, actor: str, now: Micros) -> int:
     return count
 
 
-def profiles_csv(engine: Engine) -> Iterator[bytes]:
+def profiles_csv(engine: Engine, now: Micros) -> Iterator[bytes]:
     """The file in parts: the header, then a profile each. Merged profiles are in it once, as they are read.
 
+    Each row states `now` as its time: imported again, it never undoes what was said since, a refusal above all.
     Raises ConfigurationError before the first part. What changes while it is written is in it as it was or as it is.
     """
     columns = Columns()
     for view in _views(engine):
         columns.see(view)
     yield MARK + _line(columns.header())
+    at = iso(now)
     for view in _views(engine):
-        yield _line(columns.cells(view))
+        yield _line(columns.cells(view, at))
 
 
 def _views(engine: Engine) -> Iterator[View]:
@@ -160,6 +162,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value).decode()
 
 
-def _first(values: Sequence[str] | None) -> str:
-    """Of several identities of a type, the one heard of last: a column holds one."""
-    return values[0] if values else ""
+def _identity(view: View, name: str) -> str:
+    """Of several identities of a type the one heard of last, since a column holds one; none where a trait gives it."""
+    values = view["identities"].get(name)
+    return values[0] if values and not (name in ADDRESSES and view.get(name)) else ""

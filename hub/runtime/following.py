@@ -19,6 +19,7 @@ from hub.mapping.model import Change, Event, Json, Order
 from hub.outbox import store as outbox
 from hub.outbox.tables import DELIVERY
 from hub.outbox.values import NewDelivery
+from hub.profiles.products import with_products
 from hub.profiles.reading import addressees
 from hub.profiles.rules.stamps import short_hash
 from hub.profiles.values import AppliedChange, MergeResult
@@ -60,6 +61,7 @@ class Follower:
                 events += _events(sync, news, roots, now + len(events))
             else:
                 deliveries += state_deliveries(sync, states, roots)
+        _add_products(state, events)
         deliveries += _not_told_before(state, events)
         if deliveries:
             outbox.insert(state, deliveries, now)
@@ -161,6 +163,14 @@ def _order_of(event: Event, change: Change) -> Order | None:
 def _order_scope(order: Order) -> dict[str, Json]:
     refunds = {key: refund | {"at": iso(refund["at"])} for key, refund in order.refunds.items()}
     return {"id": order.id, "at": iso(order.at), **order.fields, "refunds": refunds}
+
+
+def _add_products(state: Connection, events: Sequence[NewDelivery]) -> None:
+    """Complete the items of their orders from the catalogue, as it is now."""
+    records = [each.record for each in events if isinstance(each.record, dict)]
+    orders = [record["order"] for record in records if "order" in record]
+    for order, whole in zip(orders, with_products(state, orders), strict=True):
+        order.update(whole)
 
 
 def _not_told_before(state: Connection, deliveries: Sequence[NewDelivery]) -> Sequence[NewDelivery]:

@@ -10,11 +10,11 @@ from typing import Any
 
 from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import Micros
-from hub.profiles.facts import address_subject
 from hub.profiles.rules.clusters import survivors
 from hub.profiles.rules.stamps import (
     STATUS,
     Document,
+    address_subject,
     bounded,
     consent_stamp,
     consent_wins,

@@ -16,9 +16,8 @@ from hub.distributions.values import Sync
 from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import REMOVED, Json
 from hub.outbox.values import NewDelivery
-from hub.profiles.facts import address_subject
 from hub.profiles.reading import holders, views
-from hub.profiles.rules.stamps import AUDIENCE, bounded
+from hub.profiles.rules.stamps import AUDIENCE, address_subject, bounded
 from hub.profiles.rules.views import channel_trait
 from hub.profiles.values import AppliedChange, MergeResult
 from hub.sdk.values import Operation

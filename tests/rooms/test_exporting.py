@@ -11,11 +11,15 @@ import pytest
 
 from hub.core import clock
 from hub.core.database import read, write
+from hub.inbox.values import AcceptedRequest
 from hub.profiles import reading
 from hub.profiles.erasure import lift
 from hub.runtime import exporting, importing
+from hub.runtime.connections import add_source
 from hub.runtime.importing.wish import Wish
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.json import dumps
+from hub.sdk.values import RawMessage
 from tests.rooms.whole import Whole
 
 ODD: dict[str, Any] = {
@@ -81,6 +85,44 @@ def test_what_was_exported_imports_into_an_empty_hub_without_loss(people: Whole,
     people.books()
 
 
+def test_a_file_that_comes_back_undoes_nothing_that_was_said_since(whole: Whole, tmp_path: Path) -> None:
+    consent = {"context": {"consent": {"categoryPreferences": {"Advertising": True}}}}
+    whole.receives({"type": "identify", "userId": "u1", "traits": {"plan": "free", "tier": "gold"}, **consent})
+    whole.applies()
+    path, _ = exported(whole, tmp_path)
+    refusal = {"context": {"consent": {"categoryPreferences": {"Advertising": False}}}}
+    whole.receives({"type": "identify", "userId": "u1", "traits": {"plan": "pro"}, **refusal})
+    whole.applies()
+    path.write_text(path.read_text("utf-8-sig").replace("gold", "silver"))
+    importing.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    whole.applies()
+
+    profile = whole.profile("u1")
+    assert profile is not None
+    assert profile["metadata"] == {"plan": "pro", "tier": "silver"}
+    assert profile["consents"]["purpose.Advertising"]["status"] == "denied"
+
+
+def test_an_address_that_is_only_an_identity_survives_the_way_through_a_file(whole: Whole, tmp_path: Path) -> None:
+    with write(whole.engine) as database:
+        given = {"verify": "url", "secret": "s"}
+        feed = add_source(whole.hub, database, clock.now(), "webhook", "feed", given, "tests")
+    person = {"source_id": "u1", "email": "ada@example.com"}
+    told = {"type": "event.occurred", "data": {"person": person, "event": {"id": "e1", "name": "Seen"}}}
+    whole.inbox.append(AcceptedRequest(feed.id, clock.now(), [RawMessage(dumps(told), "e1")]))
+    whole.applies()
+    whole.identifies("u2", email="ben@example.com")
+    before = {who: one["identities"] for who, one in seen(whole).items()}
+    assert before["u1"] == {"email": ["ada@example.com"]}
+    path, rows = exported(whole, tmp_path)
+    _start_anew(whole, before)
+    importing.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    whole.applies()
+
+    assert [row["identities.email"] for row in rows] == ["ada@example.com", ""], "where no trait says it"
+    assert {who: one["identities"] for who, one in seen(whole).items()} == before
+
+
 def _start_anew(whole: Whole, people: Iterable[str]) -> None:
     """Forget these people, and that they were erased."""
     for source_id in people:
@@ -137,7 +179,7 @@ def test_an_empty_hub_gives_a_header(whole: Whole, tmp_path: Path) -> None:
     path, rows = exported(whole, tmp_path)
 
     assert rows == []
-    assert path.read_text("utf-8-sig").startswith("source_id,name,")
+    assert path.read_text("utf-8-sig").startswith("source_id,at,name,")
 
 
 def test_more_columns_than_can_be_read_are_refused_before_anything_is_written(whole: Whole, tmp_path: Path) -> None:
@@ -145,4 +187,4 @@ def test_more_columns_than_can_be_read_are_refused_before_anything_is_written(wh
         whole.identifies("u1", **{f"k{part}_{number}": 1 for number in range(600)})
 
     with pytest.raises(ConfigurationError, match="columns; at most 1,000"):
-        next(exporting.profiles_csv(whole.engine))
+        next(exporting.profiles_csv(whole.engine, clock.now()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,18 @@ from sqlalchemy import Engine
 from hub.campaigns import store as campaigns
 from hub.core import clock
 from hub.core.database import read, write
+from hub.inbox.values import AcceptedRequest
 from hub.mapping.anonymous import anonymous_key
 from hub.outbox.tables import PUSHED, REMEMBERED
 from hub.profiles import reading
 from hub.profiles.erasure import lift
+from hub.runtime import syncing
 from hub.runtime.choosing import Choice
 from hub.runtime.connections import add_source
+from hub.runtime.distributing import add_distribution
+from hub.runtime.occasion_step import decide_chunk, run_now
+from hub.sdk.json import dumps, loads
+from hub.sdk.values import RawMessage
 from tests.rooms.whole import Whole
 
 KEEP = Choice(patch="who: {missing: keep}")
@@ -139,6 +146,42 @@ def test_nobody_is_sent_or_given_anything_as_long_as_they_are_anonymous(shop: Sh
     assert set(shop.simulators["crm"].profiles) == {"ada"}
 
 
+def test_events_of_the_anonymous_time_are_not_sent_and_those_from_then_on_are(shop: Shop) -> None:
+    shop.connect("crm", "events")
+    shop.sees("dev", "Before")
+    shop.sees("dev", "Logged In", userId="ada")
+    shop.sees("dev", "After")
+    with read(shop.engine) as database:
+        records = database.exec_driver_sql("SELECT source_id, record FROM delivery ORDER BY id").fetchall()
+    assert [(who, loads(record)["event"]["key"]) for who, record in records] == [("ada", "logged_in"), ("ada", "after")]
+
+
+def test_no_sync_and_no_backfill_hears_of_anonymous_people(shop: Shop) -> None:
+    crm = shop.connect("crm", "profiles", "audience", "consent")
+    shop.says(
+        {"type": "identify", "anonymousId": "dev", "traits": {"vip": True, "email": "a@example.com"},
+         "context": {"personas": {"computation_class": "audience", "computation_key": "vip"},
+                     "consent": {"categoryPreferences": {"ads": False}}}}
+    )  # fmt: skip
+    assert shop.deliveries() == []
+    counts = syncing.count_backfill(shop.hub, clock.now(), crm, "profiles", options={})
+    assert counts["people"] == 0
+
+
+def test_a_membership_that_only_a_shared_device_gave_is_not_taken_back(shop: Shop) -> None:
+    shop.connect("crm", "audience")
+    personas = {"computation_class": "audience", "computation_key": "vip"}
+    shop.says({"type": "identify", "anonymousId": "dev", "traits": {"vip": True}, "context": {"personas": personas}})
+    shop.sees("dev", "Logged In", userId="ada")
+    shop.delivers()
+    shop.sees("dev", "Logged In", userId="bob")
+    shop.delivers()
+    profile = shop.profile("ada")
+    assert profile is not None
+    assert profile["audiences"] == {}
+    assert [(row["source_id"], row["status"]) for row in shop.deliveries()] == [("ada", "sent")]
+
+
 def test_mparticle_people_are_kept_under_their_mpid(shop: Shop) -> None:
     with write(shop.engine) as database:
         shop.web = add_source(shop.hub, database, clock.now(), "mparticle", "app", {}, "tests", KEEP)
@@ -179,6 +222,50 @@ def test_nobody_is_reached_twice_in_one_occasion_under_two_names(shop: Shop) -> 
     shop.merges("old", "new")
     shop.campaign(["new", "old"])
     assert [source_id for source_id, _ in shop.publications()] == ["new"]
+
+
+@pytest.mark.parametrize("survivor", ["ada", "zoe"])
+def test_a_merge_in_the_middle_of_an_occasion_reaches_nobody_twice(shop: Shop, survivor: str) -> None:
+    shop.connect("crm")
+    for who in ("ada", "ben", "zoe"):
+        shop.identifies(who, email=f"{who}@example.com")
+    target = {"connection": "crm", "operation": "messages", "options": {"campaign_id": "demo"}}
+    with write(shop.engine) as database:
+        campaigns.add(database, clock.now(), name="spring", pattern="SPRING-######", is_once=False)
+        plan = {"name": "all", "campaign": "spring", "audience": {"all": True}, "targets": [target]}
+        made = add_distribution(shop.hub, database, clock.now(), plan, "tests")
+        occasion, _ = run_now(database, made.id, "once", clock.now())
+
+    def decides(people: int) -> bool:
+        with write(shop.engine) as database:
+            return decide_chunk(
+                database, occasion.id, people, clock.now(), random.Random(1), shop.hub.vault.digest
+            ).is_last
+
+    assert not decides(2)
+    shop.merges({"ada": "zoe", "zoe": "ada"}[survivor], survivor)
+    while not decides(2):
+        pass
+    assert sorted(who for who, _ in shop.publications()) == ["ada", "ben"]
+    assert len(shop.deliveries()) == 2
+    shop.books()
+
+
+def test_an_open_delivery_is_held_back_where_the_survivor_refused(shop: Shop) -> None:
+    shop.connect("crm")
+    for who in ("old", "new"):
+        shop.identifies(who, email=f"{who}@example.com")
+    target = {"connection": "crm", "operation": "messages", "options": {"campaign_id": "demo"}}
+    plan = {"name": "ads", "audience": {"source_ids": ["old"]}, "targets": [target], "consent": "purpose.ads"}
+    for who, allowed in (("old", True), ("new", False)):
+        shop.says({"type": "track", "userId": who, "event": "Chose",
+                   "context": {"consent": {"categoryPreferences": {"ads": allowed}}}})  # fmt: skip
+    shop.distributes(plan)
+    shop.merges("old", "new")
+    shop.delivers()
+    assert [(row["source_id"], row["status"], row["reason"]) for row in shop.deliveries()] == [
+        ("old", "skipped", "consent")
+    ]
 
 
 def test_an_open_delivery_keeps_its_name_and_goes_to_the_survivor(shop: Shop) -> None:
@@ -249,6 +336,42 @@ def test_a_refusal_wins_where_two_words_are_of_one_moment(shop: Shop) -> None:
     profile = shop.profile("new")
     assert profile is not None
     assert profile["consents"]["purpose.ads"]["status"] == "denied"
+
+
+def test_consents_of_an_address_stay_with_the_address(shop: Shop) -> None:
+    with write(shop.engine) as database:
+        given = {"verify": "url", "secret": "s"}
+        choice = Choice("iterable-feedback")
+        crm = add_source(shop.hub, database, clock.now(), "webhook", "feedback", given, "tests", choice)
+    for who in ("old", "new"):
+        shop.identifies(who, email=f"{who}@example.com")
+    told = {"eventName": "emailUnSubscribe", "email": "old@example.com", "dataFields": {"unsubSource": "EmailLink"}}
+    shop.inbox.append(AcceptedRequest(crm.id, clock.now(), [RawMessage(dumps(told), "m")]))
+    shop.applies()
+
+    def allowed(who: str) -> bool | None:
+        with read(shop.engine) as database:
+            return reading.consent_for(database, [who], ["email"])[who]["email"].is_granted
+
+    assert (allowed("old"), allowed("new")) == (False, None)
+    shop.merges("old", "new")
+    assert (allowed("old"), allowed("new")) == (None, None), "the person is written to at new@example.com now"
+    shop.identifies("old", email="old@example.com")
+    assert (allowed("old"), allowed("new")) == (False, False)
+
+
+def test_a_refusal_said_after_a_merge_is_sent_for_the_survivor_alone(shop: Shop) -> None:
+    shop.connect("crm", "profiles", "consent")
+    for who in ("old", "new"):
+        shop.identifies(who, email=f"{who}@example.com")
+    shop.merges("old", "new")
+    shop.delivers()
+    before = {row["id"] for row in shop.deliveries()}
+    shop.says({"type": "track", "userId": "old", "event": "Chose",
+               "context": {"consent": {"categoryPreferences": {"ads": False}}}})  # fmt: skip
+    assert [(row["source_id"], row["operation"]) for row in shop.deliveries() if row["id"] not in before] == [
+        ("new", "consent")
+    ]
 
 
 def test_what_a_vendor_was_told_under_the_old_name_is_kept_there(shop: Shop) -> None:

@@ -14,6 +14,7 @@ which return only when their own messages are re-applied in the same run or a la
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -27,6 +28,7 @@ Document = dict[str, Entry]
 AUDIENCE: Final = "audiences."  # how the field of a membership begins; its key follows
 ADDRESSES: Final = ("email", "phone")
 DEFAULT_AT: Final = 0
+_PHONE = re.compile(r"\+?[\d\s().\-/]{7,30}", re.ASCII)
 _VALUE: Final = 4
 _WITHDRAWN: Final = 5
 REFUSAL: Final[Mapping[bool | None, int]] = {False: 2, None: 1, True: 0}
@@ -169,3 +171,14 @@ def bounded(text: str, limit: int) -> str:
 def matched(identity_type: str, value: str) -> str:
     """An identifier as it is matched: e-mail without regard to case, others as they are; bounded."""
     return bounded(value.lower() if identity_type == "email" else value, 255)
+
+
+def address_subject(address: str) -> str:
+    """An address as consents know it, however it was written: e-mail without regard to case, a phone number as `+` and its
+    digits. Platforms tell of refusals in `0048 500 000 001`, `48500000001` and `+48 500-000-001`, which are one number."""
+    text = address.strip()
+    if "@" in text:
+        return matched("email", text)
+    if not _PHONE.fullmatch(text):
+        return matched("phone", text)
+    return "+" + "".join(filter(str.isdigit, text)).removeprefix("00")

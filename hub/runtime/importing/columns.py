@@ -2,104 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from hub.mapping.coerce import INBOUND
-from hub.mapping.model import ADDRESS_PARTS, BUILT_IN_TRAITS
 from hub.mapping.paths import fold
 from hub.mapping.problems import nearest
+from hub.runtime.importing.fields import ERROR, FIELDS, ITEM, ITEM_NAMES, ITEMS, LEFT_OUT
 from hub.sdk.errors import ConfigurationError
 
-KINDS = ("customers", "orders", "events", "codes", "products")
-LEFT_OUT = "-"
-ERROR = "error"
-"""The column that the file of rejected rows has besides the original ones; it is never imported."""
 TYPES = INBOUND - {"email", "phone", "money", "id"}
 """What `metadata.points:number` may name behind the colon; without it, cells are text."""
 MAX_COLUMNS = 1_000
-
-_ADDRESS = {
-    "line_1": ("address_line_1", "line_1", "street", "street_address", "address_street", "address"),
-    "line_2": ("address_line_2", "line_2"),
-    "city": ("address_city", "city", "town"),
-    "state": ("address_state", "state", "region", "province"),
-    "postal_code": ("address_postal_code", "postal_code", "zip", "zip_code", "postcode"),
-    "country": ("address_country", "country"),
-}
-_PERSON = ("source_id", "customer_id", "customer_source_id", "user_id")
-_TRAITS = {
-    **{name: (name,) for name in BUILT_IN_TRAITS},
-    "email": ("email", "email_address", "mail"),
-    "phone": ("phone", "phone_number", "mobile", "telephone"),
-    "birthdate": ("birthdate", "birthday", "date_of_birth"),
-    "name": ("name", "full_name"),
-    "first_name": ("first_name", "given_name"),
-    "last_name": ("last_name", "family_name", "surname"),
-}
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """The fields of a kind, each with the column names that stand for it, the most certain first.
-
-    `rest` holds what no field takes; `groups` are the prefixes under which a column may name a key of its own.
-    """
-
-    fields: Mapping[str, Sequence[str]]
-    required: Sequence[str]
-    rest: str
-    groups: Sequence[str] = ()
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "customers": _Kind(
-        {
-            "source_id": (*_PERSON, "id"),
-            "at": ("at", "timestamp", "updated_at"),
-            **{f"traits.{name}": names for name, names in _TRAITS.items()},
-            **{f"address.{part}": _ADDRESS[part] for part in ADDRESS_PARTS},
-            "identities.anonymous_id": ("anonymous_id",),
-            "identities.mpid": ("mpid",),
-        },
-        ("source_id",),
-        "metadata",
-        ("identities", "consents"),
-    ),
-    "orders": _Kind(
-        {
-            "source_id": _PERSON,
-            "at": ("at", "timestamp", "updated_at", "created_at", "date"),
-            "order.id": ("order_id", "id", "order_number"),
-            "order.status": ("status", "order_status"),
-            "order.currency": ("currency", "currency_code"),
-            "order.amount": ("amount", "total", "total_amount"),
-            "order.subtotal": ("subtotal",),
-            "order.discount": ("discount", "discount_amount", "total_discount_amount"),
-            "order.tax": ("tax",),
-            "order.shipping": ("shipping",),
-            "order.code": ("code", "coupon", "coupon_code"),
-            "order.items": ("items", "products"),
-        },
-        ("source_id", "order.id"),
-        "metadata",
-    ),
-    "events": _Kind(
-        {
-            "source_id": _PERSON,
-            "at": ("at", "timestamp", "occurred_at", "time", "created_at", "date"),
-            "event.id": ("event_id", "id"),
-            "event.name": ("event", "event_name", "name"),
-            "event.code": ("code", "coupon", "coupon_code"),
-            "event.order_id": ("order_id",),
-        },
-        ("source_id", "event.name"),
-        "properties",
-    ),
-    "codes": _Kind({"code": ("code", "codes", "voucher", "coupon", "coupon_code")}, ("code",), LEFT_OUT),
-}
-_JSON_FIELDS = {"order.items": "json"}
+_TYPED = {ITEMS: "json", "product.attributes": "list"}
 
 
 class Column(NamedTuple):
@@ -119,15 +35,16 @@ class Column(NamedTuple):
 
     @property
     def is_left_out(self) -> bool:
-        return self.key == LEFT_OUT
+        return not self.group and self.key == LEFT_OUT  # `metadata.-` is a key like any other
 
 
 class Plan(NamedTuple):
-    """What becomes of the columns of a file."""
+    """What becomes of the columns of a file. `dates`: `dmy` or `mdy`, where days are not written as ISO 8601 has them."""
 
     kind: str
     header: Sequence[str]
     columns: Sequence[Column]
+    dates: str = ""
 
     def as_json(self) -> dict[str, str]:
         """Header → field; `-` is left out."""
@@ -139,15 +56,17 @@ def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> Plan:
 
     Raises ConfigurationError with a sentence that names the column.
     """
-    refuse_products(kind)
-    if kind not in _KINDS:
-        raise ConfigurationError(f"There is no import of {kind!r}{nearest(kind, KINDS)}")
-    _check_header(header, given)
+    if kind not in FIELDS:
+        raise ConfigurationError(f"There is no import of {kind!r}{nearest(kind, FIELDS)}")
+    names = _named(header)
+    _check_header(header, names, given)
+    header = names
     chosen: dict[int, str] = {index: given[name] for index, name in enumerate(header) if name in given}
     chosen.update({index: LEFT_OUT for index, name in enumerate(header) if name == ERROR and index not in chosen})
     by_name = _by_name(kind, header, chosen)
     columns = [_column(kind, index, name, chosen.get(index) or by_name.get(index)) for index, name in enumerate(header)]
     _check_twice(columns)
+    _check_items(columns)
     _check_required(kind, columns)
     return Plan(kind, tuple(header), tuple(columns))
 
@@ -163,37 +82,34 @@ def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def refuse_products(kind: str) -> None:
-    """Raises ConfigurationError for the one kind that has a name and no place."""
-    if kind == "products":
-        raise ConfigurationError(
-            "Products have no place of their own in the hub: they are known as items of orders. Nothing was imported;"
-            " give the items with the orders (`hub import orders`)."
-        )
-
-
 def shown(field: str) -> str:
-    """A field as operators write it: the traits, and the fields of an order or event, without their group."""
+    """A field as operators write it: traits, and the fields of an order, event or product, without their group."""
     group, dot, key = field.partition(".")
-    return key if dot and group in ("traits", "order", "event") else field
+    return key if dot and group in ("traits", "order", "event", "product") else field
 
 
-def _check_header(header: Sequence[str], given: Mapping[str, str]) -> None:
+def _named(header: Sequence[str]) -> list[str]:
+    """A name for each column: its place, as `#2`, where it has none of its own."""
+    twice = {name for name, count in Counter(header).items() if count > 1}
+    return [name if name and name not in twice else f"#{place}" for place, name in enumerate(header, 1)]
+
+
+def _check_header(header: Sequence[str], names: Sequence[str], given: Mapping[str, str]) -> None:
     if not header:
         raise ConfigurationError("The file has no header: its first line must name the columns.")
     if len(header) > MAX_COLUMNS:
         raise ConfigurationError(f"The file has {len(header):,} columns; at most {MAX_COLUMNS:,} can be read.")
-    for number, name in enumerate(header, 1):
-        if not name:
-            raise ConfigurationError(f"Column {number} has no name; name it in the first line, or take it out.")
-        if "\0" in name:
-            raise ConfigurationError(f"The name of column {number} holds a NUL character; is this a CSV file?")
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigurationError(f"Two columns are named {twice!r}; give each a name of its own.")
-    unknown = next((name for name in given if name not in header), None)
+    for place, (own, name) in enumerate(zip(header, names, strict=True), 1):
+        if "\0" in own:
+            raise ConfigurationError(f"The name of column {place} holds a NUL character; is this a CSV file?")
+        if own != name and name not in given:
+            why = f"has the name {own!r}, which another column has too" if own else "has no name"
+            raise ConfigurationError(
+                f"Column {place} {why}; say what it is with --map '{name}=FIELD', or leave it out with --map '{name}=-'."
+            )
+    unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
-        raise ConfigurationError(f"--map: there is no column {unknown!r} in the file{nearest(unknown, header)}")
+        raise ConfigurationError(f"--map: there is no column {unknown!r} in the file{nearest(unknown, names)}")
 
 
 def _by_name(kind: str, header: Sequence[str], chosen: Mapping[int, str]) -> dict[int, str]:
@@ -201,7 +117,7 @@ def _by_name(kind: str, header: Sequence[str], chosen: Mapping[int, str]) -> dic
     free = {index: fold(name) for index, name in enumerate(header) if index not in chosen}
     taken = {_full(kind, field.partition(":")[0]) for field in chosen.values()}
     found: dict[int, str] = {}
-    for field, names in _KINDS[kind].fields.items():
+    for field, names in FIELDS[kind].fields.items():
         if field in taken:
             continue
         for alias in names:
@@ -215,6 +131,8 @@ def _by_name(kind: str, header: Sequence[str], chosen: Mapping[int, str]) -> dic
             if here:
                 found[here[0]] = field
                 break
+    if ITEM_NAMES.isdisjoint({*found.values(), *taken}):
+        return {index: field for index, field in found.items() if not field.startswith(f"{ITEM}.")}
     return found
 
 
@@ -224,41 +142,41 @@ def _column(kind: str, index: int, header: str, field: str | None) -> Column:
         return Column(index, header, "", LEFT_OUT)
     if field is not None:
         return _placed(kind, index, header, field)
-    rest = _KINDS[kind].rest
+    rest = FIELDS[kind].rest
     if rest == LEFT_OUT:
         return Column(index, header, "", LEFT_OUT)
     group, dot, key = header.partition(".")
     folded = group.strip().lower()
-    if dot and key.strip() and folded in (rest, *_KINDS[kind].groups):
+    if dot and key.strip() and folded in (rest, *FIELDS[kind].groups):
         return _placed(kind, index, header, f"{folded}.{key}", is_told=False)
-    return Column(index, header, rest, _key(header))
+    return _placed(kind, index, header, f"{rest}.{header}", is_told=False)
 
 
 def _placed(kind: str, index: int, header: str, field: str, *, is_told: bool = True) -> Column:
     """A field as someone wrote it. `is_told`: in --map, where an unknown type is an error rather than part of a name."""
     name, colon, kind_of = field.rpartition(":")
-    if not colon or (not is_told and kind_of not in TYPES):
+    if not colon or (not is_told and not (kind_of in TYPES and name.partition(".")[2].strip())):
         name, kind_of = field, ""
     full = _full(kind, name)
     group, dot, key = full.partition(".")
-    rest = _KINDS[kind].rest
-    if full in _KINDS[kind].fields:
+    rest = FIELDS[kind].rest
+    if full in FIELDS[kind].fields:
         if kind_of:
             raise ConfigurationError(
                 f"--map {header!r}: {name!r} has a type of its own; leave ':{kind_of}' out, or write {rest}.NAME:TYPE."
             )
-        return Column(index, header, group if dot else "", key or full, _JSON_FIELDS.get(full, ""))
-    if not dot or not key.strip() or group not in (rest, *_KINDS[kind].groups):
-        words = {shown(each) for each in _KINDS[kind].fields} | {f"{rest}.NAME"} - {f"{LEFT_OUT}.NAME"}
+        return Column(index, header, group if dot else "", key or full, _TYPED.get(full, ""))
+    if not dot or not key.strip() or group not in (rest, *FIELDS[kind].groups):
+        words = {shown(each) for each in FIELDS[kind].fields} | {f"{rest}.NAME"} - {f"{LEFT_OUT}.NAME"}
         raise ConfigurationError(f"--map {header!r}: there is no field {name!r}{nearest(name, words)}")
-    if kind_of and (kind_of not in TYPES or group != rest):
+    if kind_of and (kind_of not in TYPES or group not in (rest, ITEM)):
         raise ConfigurationError(f"--map {header!r}: there is no type {kind_of!r}{nearest(kind_of, TYPES)}")
     return Column(index, header, group, _key(key), "" if kind_of == "string" else kind_of)
 
 
 def _full(kind: str, name: str) -> str:
     """`email` → `traits.email`: a field by the short name operators write."""
-    fields = _KINDS[kind].fields
+    fields = FIELDS[kind].fields
     if name in fields:
         return name
     return next((field for field in fields if shown(field) == name), name)
@@ -282,9 +200,20 @@ def _check_twice(columns: Sequence[Column]) -> None:
             )
 
 
+def _check_items(columns: Sequence[Column]) -> None:
+    """The items of an order come as a list in one column, or in rows of their own."""
+    rows = next((column for column in columns if column.group == ITEM), None)
+    listed = next((column for column in columns if f"{column.group}.{column.key}" == ITEMS), None)
+    if rows is not None and listed is not None:
+        raise ConfigurationError(
+            f"Both {listed.header!r} and {rows.header!r} tell of the items of an order; leave one out with"
+            f" --map '{rows.header}=-'."
+        )
+
+
 def _check_required(kind: str, columns: Sequence[Column]) -> None:
     there = {f"{column.group}.{column.key}" if column.group else column.key for column in columns}
-    missing = next((field for field in _KINDS[kind].required if field not in there), None)
+    missing = next((field for field in FIELDS[kind].required if field not in there), None)
     if missing is not None:
         names = ", ".join(repr(column.header) for column in columns[:10])
         raise ConfigurationError(

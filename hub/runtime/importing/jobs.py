@@ -14,7 +14,7 @@ from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
 from hub.ledger.rules import kept
 from hub.runtime.importing.columns import Plan
-from hub.runtime.importing.reading import Opened
+from hub.runtime.importing.dialects import Opened
 from hub.runtime.tables import IMPORT
 from hub.sdk.json import dumps, loads
 
@@ -62,7 +62,7 @@ class Job:
 def reading_of(opened: Opened, plan: Plan, at: Micros | None) -> str:
     """The hash of how a file is read: read differently, it is another import."""
     fields = [[column.header, column.field] for column in plan.columns]
-    return hashlib.sha256(dumps([opened.dialect, fields, at])).hexdigest()
+    return hashlib.sha256(dumps([opened.dialect, fields, at, *filter(None, [plan.dates])])).hexdigest()
 
 
 def take_up(

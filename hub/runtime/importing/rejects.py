@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hub.runtime.importing.cells import escaped
-from hub.runtime.importing.columns import ERROR
+from hub.runtime.importing.fields import ERROR
 from hub.runtime.importing.reading import Record
 
 MARK = b"\xef\xbb\xbf"  # spreadsheets take a file for UTF-8 only with it
@@ -38,7 +38,8 @@ class RejectsFile:
         text = io.StringIO(newline="")
         rows = csv.writer(text, delimiter=self._delimiter)
         for record, error in rejected:
-            rows.writerow([*map(escaped, self._cells(record)), escaped(error), *map(escaped, self._surplus(record))])
+            for row in record.rows:
+                rows.writerow([*map(escaped, self._cells(row)), escaped(error), *map(escaped, self._surplus(row))])
         file.write(text.getvalue().encode("utf-8", "replace"))
         file.flush()
         os.fsync(file.fileno())

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from hub.core.clock import Micros, to_datetime
-from hub.mapping.coerce import Coercion, coercion
 from hub.mapping.model import Change, Verdict, Warning
-from hub.mapping.text import Failed
-from hub.runtime.importing.cells import MARK, unescaped
+from hub.runtime.importing.cells import reader_of, value_of
 from hub.runtime.importing.columns import Plan, shown
 from hub.runtime.importing.reading import Record
 from hub.sdk.errors import PayloadInvalid
-from hub.sdk.json import canonical, dumps, loads
+from hub.sdk.json import canonical, dumps
 from hub.sdk.values import RawMessage
 
 _EDGE = re.compile(r"[.\[]")
@@ -45,12 +43,38 @@ class Made(NamedTuple):
     warnings: Sequence[str] = ()
 
 
+class Contents:
+    """What the rows of a file say, under the names of their fields, without what an import adds."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._kind = plan.kind
+        self._places = [
+            (column.place, column.group, column.key, reader_of(column, plan.dates), column.header)
+            for column in plan.columns
+            if not column.is_left_out
+        ]
+
+    def of(self, cells: Sequence[str]) -> dict[str, Any]:
+        """One row's. Raises PayloadInvalid with a sentence that names the column."""
+        content: dict[str, Any] = {"kind": self._kind}
+        for index, group, key, read, header in self._places:
+            cell = cells[index] if index < len(cells) else ""
+            if not cell or cell.isspace():
+                continue
+            value = value_of(cell, read, header)
+            if group:
+                content.setdefault(group, {})[key] = value
+            else:
+                content[key] = value
+        return content
+
+
 class Maker:
     """Turns the rows of one file into messages.
 
     `at` is the time of rows that state none; `is_quiet` tells the hub to send nothing because of them. A row whose
-    values the mapping would drop is refused, unless `takes_warnings`. `states_time`: `at` was asked for, so the same row
-    at another time is another message.
+    values the mapping would drop is refused, unless `takes_warnings`. The same row at another time is another message;
+    but an event that states none is the same in whatever file it stands, unless `at` was asked for (`states_time`).
     """
 
     def __init__(
@@ -68,15 +92,11 @@ class Maker:
         self._takes_warnings = takes_warnings
         self._at = to_datetime(at).isoformat().replace("+00:00", "Z")
         self._is_quiet = is_quiet
-        self._states_time = states_time
+        self._is_dated = states_time or plan.kind != "events"
         self._headers = {
             f"{column.group}.{column.key}" if column.group else column.key: column.header for column in plan.columns
         }
-        self._places = [
-            (column.place, column.group, column.key, _reader(column.type), column.header)
-            for column in plan.columns
-            if not column.is_left_out
-        ]
+        self._contents = Contents(plan)
 
     def make(self, record: Record, now: Micros) -> Made:
         """Never raises: a row that cannot be imported says why."""
@@ -86,10 +106,10 @@ class Maker:
         if error:
             return Made(None, None, error)
         try:
-            content = self._content(record.cells)
+            content = self._contents.of(record.cells)
         except PayloadInvalid as found:
             return Made(None, None, str(found))
-        if self._states_time:
+        if self._is_dated:
             content.setdefault("at", self._at)
         key = row_id(content)
         content.setdefault("at", self._at)
@@ -101,24 +121,6 @@ class Maker:
         if error:
             return Made(None, change, error, warnings)
         return Made(RawMessage(dumps(content), key, content.get("source_id")), change, "", warnings)
-
-    def _content(self, cells: Sequence[str]) -> dict[str, Any]:
-        """What the row says, without what the import adds. Raises PayloadInvalid."""
-        content: dict[str, Any] = {"kind": self._plan.kind}
-        for index, group, key, read, header in self._places:
-            cell = cells[index] if index < len(cells) else ""
-            if not cell or cell.isspace():
-                continue
-            if cell[0] == MARK:
-                cell = unescaped(cell)
-            if "\0" in cell:
-                raise PayloadInvalid(f"{header}: the cell holds a NUL character.")
-            value: Any = cell if read is None else _read(read, cell, header)
-            if group:
-                content.setdefault(group, {})[key] = value
-            else:
-                content[key] = value
-        return content
 
     def _refusal(self, change: Change, warnings: Sequence[str]) -> str:
         if change.verdict is Verdict.APPLY and (not warnings or self._takes_warnings):
@@ -162,41 +164,3 @@ def ragged(cells: Sequence[str], width: int) -> str:
     if len(cells) == width or (len(cells) > width and not any(cells[width:])):
         return ""
     return f"The row has {len(cells)} cells and the header {width}; is a delimiter or a quote missing, or one too many?"
-
-
-# ── typed cells ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-Read = Callable[[str], Any]
-
-
-def _reader(kind: str) -> Read | None:
-    """How cells of a type are read; None for text, which they are already."""
-    if not kind:
-        return None
-    if kind == "json":
-        return _json
-    if kind == "list":
-        return _list
-    coerce: Coercion = coercion(kind)
-    return lambda cell: coerce(cell.strip())
-
-
-def _read(read: Read, cell: str, header: str) -> Any:
-    value = read(cell)
-    if isinstance(value, Failed):
-        raise PayloadInvalid(f"{header}: {value.text}.")
-    return value
-
-
-def _json(cell: str) -> Any:
-    try:
-        return loads(cell)
-    except ValueError:
-        return Failed("invalid_json", "the cell is no JSON")
-
-
-def _list(cell: str) -> Any:
-    """A JSON list, or texts between commas."""
-    if cell.lstrip().startswith("["):
-        return _json(cell)
-    return [part.strip() for part in cell.split(",") if part.strip()]

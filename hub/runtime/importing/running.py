@@ -26,10 +26,21 @@ from hub.registry import store as registry
 from hub.runtime.importing import jobs
 from hub.runtime.importing.jobs import Job
 from hub.runtime.importing.pace import Pace
+from hub.runtime.importing.products import ProductSink
 from hub.runtime.importing.reading import Reader, Record
 from hub.runtime.importing.rejects import RejectsFile
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Taken
-from hub.runtime.importing.wish import Examined, Wish, admit, check, maker_of, portions, rejects_path
+from hub.runtime.importing.wish import (
+    Examined,
+    Wish,
+    admit,
+    check,
+    count_rows,
+    currency_of,
+    maker_of,
+    portions,
+    rejects_path,
+)
 from hub.runtime.installation import Installation
 from hub.sdk.errors import Busy, ConfigurationError
 
@@ -100,8 +111,7 @@ class _Running:
         self._told.started(self._examined, self._job)
         state, why = jobs.OPEN, "It was stopped"
         try:
-            if self._rows():
-                state, why = jobs.DONE, ""
+            state, why = self._rows() or (state, why)
         except (Busy, ConfigurationError) as error:
             why = str(error)
             raise
@@ -111,33 +121,29 @@ class _Running:
         with read(self._hub.engine) as database:
             return jobs.get(database, self._job.id)
 
-    def _rows(self) -> bool:
-        """Take every row behind the position; whether the end was reached."""
+    def _rows(self) -> tuple[str, str] | None:
+        """Take every row behind the position. How that ended, and why not well; None where it was stopped."""
         with Reader(self._examined.opened) as reader:
-            for portion in portions(reader, self._job.position):
+            for portion in portions(reader, self._examined.plan, self._job.position):
                 if self._stop.is_set():
-                    return False
+                    return None
                 self._sink.take(portion, clock.now(), partial(self._note, portion))
                 self._told.moved(reader.position, self._counts)
-        return True
+        return (jobs.FAILED if reader.lost else jobs.DONE), reader.lost
 
     def _note(self, portion: Sequence[Record], database: Database, taken: Taken) -> None:
         size = self._rejects.add(taken.rejected)
-        for name, more in zip(jobs.COUNTS, (len(portion), taken.accepted, taken.duplicates), strict=False):
+        rejected = count_rows(record for record, _ in taken.rejected)
+        done = (count_rows(portion), taken.accepted, taken.duplicates, rejected)
+        for name, more in zip(jobs.COUNTS, done, strict=True):
             self._counts[name] += more
-        self._counts["rejected"] += len(taken.rejected)
-        jobs.advance(database, self._job.id, clock.now(), portion[-1].number, size, self._counts)
+        jobs.advance(database, self._job.id, clock.now(), portion[-1].rows[-1].number, size, self._counts)
 
     def _end(self, state: str, why: str, started_at: Micros, took_s: float) -> None:
         """Its entry in the sync log, of what this run did, whatever ended it."""
-        now, rejected = clock.now(), self._counts["rejected"]
-        detail = (
-            f"{rejected:,} of {self._counts['rows']:,} rows of {self._job.name!r} were rejected." if rejected else ""
-        )
-        if why:
-            detail = f"{self._job.name!r} goes on behind row {self._counts['rows']:,}: {why.rstrip('.')}."
+        now, detail = clock.now(), self._detail(state, why)
         done = {name: count - self._before.get(name, 0) for name, count in self._counts.items()}
-        result = "failed" if why else "partial" if rejected else "ok"
+        result = "failed" if why else "partial" if self._counts["rejected"] else "ok"
         source = None if self._job.kind == "codes" else self._job.target
         # Its id is made now: readers of the sync log look back by a minute only, and an import may take an hour.
         entry = Run(new_id(now // 1000), "import", started_at, int(took_s * 1_000_000), done, result, detail, source)
@@ -147,6 +153,19 @@ class _Running:
             action = {"id": self._job.id, "kind": self._job.kind, **done}
             record_audit(database, now, self._job.actor, "file.imported", self._job.name, action)
 
+    def _detail(self, state: str, why: str) -> str:
+        """What an operator should know of how it ended."""
+        name, rows, rejected = self._job.name, self._counts["rows"], self._counts["rejected"]
+        if state == jobs.FAILED:
+            return f"{name!r} was read to row {rows:,} only. {why}"
+        if why:
+            return f"{name!r} goes on behind row {rows:,}: {why.rstrip('.')}."
+        told = [f"{rejected:,} of {rows:,} rows of {name!r} were rejected."] if rejected else []
+        if self._examined.opened.is_guessed:
+            encoding = self._examined.opened.dialect.encoding
+            told.append(f"{name!r} is not in Unicode and was read as {encoding}; if that is wrong, say --encoding.")
+        return " ".join(told)
+
     def _sink_of(self, wish: Wish) -> Sink:
         hub, job = self._hub, self._job
         with read(hub.engine) as database:
@@ -155,5 +174,7 @@ class _Running:
             source = registry.get(database, hub.vault, job.target)
         if source.status == "paused":
             raise ConfigurationError(f"The source {source.name!r} is paused; `hub sources resume` takes it up again.")
+        if wish.kind == "products":
+            return ProductSink(hub.engine, self._examined.plan, currency_of(source), job.at)
         maker = maker_of(hub, wish, self._examined.plan, source, job.at)
         return MessageSink(hub.engine, source.id, maker, self._pace.append)

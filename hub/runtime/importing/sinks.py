@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import Engine
@@ -25,7 +26,7 @@ Rejected = tuple[Record, str]
 
 
 class Taken(NamedTuple):
-    """What became of some rows. `duplicates`: codes that the campaign had already."""
+    """What became of some rows, `accepted` of which were taken. `duplicates`: codes that the campaign had already."""
 
     accepted: int
     duplicates: int
@@ -33,13 +34,16 @@ class Taken(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What would become of a row: a sentence why not, else what it changes (None for codes). `warnings`: what
-    mapping and schema leave out or alter, a sentence each."""
+    """What would become of a row: a sentence why not, else what it changes. `warnings`: what mapping and schema leave out or
+    alter, a sentence each; `result` is that of rows which are no messages; `is_duplicate`: the campaign has the code
+    already."""
 
     record: Record
     error: str
     change: Change | None = None
     warnings: Sequence[str] = ()
+    result: Mapping[str, Any] = MappingProxyType({})
+    is_duplicate: bool = False
 
 
 Finish = Callable[[Database, Taken], None]
@@ -72,16 +76,18 @@ class MessageSink:
     def take(self, records: Sequence[Record], now: Micros, finish: Finish) -> None:
         messages: list[RawMessage] = []
         rejected: list[Rejected] = []
+        accepted = 0
         for record in records:
             made = self._maker.make(record, now)
             if made.message is None:
                 rejected.append((record, made.error))
             else:
                 messages.append(made.message)
+                accepted += len(record.rows)
         if messages:
             self._append(AcceptedRequest(self._connection_id, now, messages))
         with write(self._engine) as database:
-            finish(database, Taken(len(messages), 0, rejected))
+            finish(database, Taken(accepted, 0, rejected))
 
     def try_out(self, records: Sequence[Record], now: Micros) -> Sequence[Tried]:
         made = [(record, self._maker.make(record, now)) for record in records]
@@ -96,6 +102,7 @@ class CodeSink:
         self._campaign = campaign
         self._width = len(plan.header)
         self._place = next(column.place for column in plan.columns if column.key == "code")
+        self._tried: set[str] = set()  # codes of earlier rows of a dry run, which are stored nowhere
 
     def take(self, records: Sequence[Record], _now: Micros, finish: Finish) -> None:
         rejected, codes = self._sorted(records)
@@ -113,10 +120,18 @@ class CodeSink:
     def try_out(self, records: Sequence[Record], _now: Micros) -> Sequence[Tried]:
         rejected, codes = self._sorted(records)
         with self._engine.connect() as database:
-            elsewhere = self._elsewhere(campaigns.owners(database, list(codes)))
-        errors = {record.number: error for record, error in rejected}
-        errors |= {record.number: elsewhere[code] for code in codes if code in elsewhere for record in codes[code]}
-        return [Tried(record, errors.get(record.number, "")) for record in records]
+            owners = campaigns.owners(database, list(codes))
+        elsewhere = self._elsewhere(owners)
+        tried = [Tried(record, error) for record, error in rejected]
+        for code, same in codes.items():
+            is_known = code in owners or code in self._tried
+            error = elsewhere.get(code, "")
+            for each in same:
+                is_duplicate = is_known or each is not same[0]
+                told = {"code": code, "is_duplicate": is_duplicate}
+                tried.append(Tried(each, error, result=told, is_duplicate=is_duplicate))
+        self._tried.update(codes)
+        return sorted(tried, key=lambda each: each.record.number)
 
     def _elsewhere(self, owners: dict[str, str]) -> dict[str, str]:
         """Codes of other campaigns, with the sentence that rejects them."""

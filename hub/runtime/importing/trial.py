@@ -9,9 +9,21 @@ from typing import Any
 from hub.core.clock import Micros, iso
 from hub.core.database import read
 from hub.mapping.model import REMOVED, Change
+from hub.runtime.importing import jobs
+from hub.runtime.importing.products import ProductSink
 from hub.runtime.importing.reading import Reader
 from hub.runtime.importing.sinks import CodeSink, MessageSink, Sink, Tried
-from hub.runtime.importing.wish import Examined, Wish, campaign_of, check, maker_of, portions, source_of
+from hub.runtime.importing.wish import (
+    Examined,
+    Wish,
+    campaign_of,
+    check,
+    count_rows,
+    currency_of,
+    maker_of,
+    portions,
+    source_of,
+)
 from hub.runtime.installation import Installation
 
 
@@ -37,28 +49,31 @@ def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: i
     sink: Sink
     if campaign is not None:
         sink = CodeSink(hub.engine, campaign, examined.plan)
+    elif wish.kind == "products":
+        sink = ProductSink(hub.engine, examined.plan, currency_of(source), wish.at or now)
     else:
         sink = MessageSink(hub.engine, "", maker_of(hub, wish, examined.plan, source, wish.at or now), _nowhere)
     rows: list[Tried] = []
     rejected: list[Tried] = []
     warned: list[Tried] = []
-    counts = dict.fromkeys(("rows", "accepted", "rejected", "warned"), 0)
+    counts = dict.fromkeys((*jobs.COUNTS, "warned"), 0)
     is_partial = False
     with Reader(examined.opened) as reader:
-        for portion in portions(reader, 0):
+        for portion in portions(reader, examined.plan, 0):
             if most is not None and counts["rows"] >= most:
                 is_partial = True
                 break
             tried = sink.try_out(portion, now)
             refused = [each for each in tried if each.error]
-            counts["rows"] += len(tried)
             altered = [each for each in tried if each.warnings and not each.error]
-            counts["rejected"] += len(refused)
-            counts["warned"] += len(altered)
+            counts["rows"] += count_rows(each.record for each in tried)
+            counts["rejected"] += count_rows(each.record for each in refused)
+            counts["warned"] += count_rows(each.record for each in altered)
+            counts["duplicates"] += sum(each.is_duplicate and not each.error for each in tried)
             rows += tried[: max(0, shown - len(rows))]
             rejected += refused[: max(0, shown - len(rejected))]
             warned += altered[: max(0, shown - len(warned))]
-    counts["accepted"] = counts["rows"] - counts["rejected"]
+    counts["accepted"] = counts["rows"] - counts["duplicates"] - counts["rejected"]
     return Trial(examined, counts, rows, rejected, warned, is_partial)
 
 
@@ -84,10 +99,10 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 
 def _row(tried: Tried) -> dict[str, Any]:
-    record, error, change, warnings = tried
-    result = _meaning(change) if change is not None and not error else {}
+    record, error, change = tried[:3]
+    result = {} if error else dict(tried.result) if change is None else _meaning(change)
     found = {"row": record.number, "line": record.line, "error": error or None, "result": result}
-    return {**found, "warnings": list(warnings)}
+    return {**found, "warnings": list(tried.warnings)}
 
 
 def _meaning(change: Change) -> dict[str, Any]:

@@ -176,6 +176,7 @@ def _as_options(wish: Wish) -> dict[str, object]:
         "fields": dict(wish.fields),
         "delimiter": wish.delimiter,
         "encoding": wish.encoding,
+        "dates": wish.dates,
         "at": wish.at,
         "is_quiet": wish.is_quiet,
         "takes_warnings": wish.takes_warnings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from hub.registry.values import Connection
 from hub.runtime.applying import Versioned, mapper_of
 from hub.runtime.connections import add_source
 from hub.runtime.importing import jobs
-from hub.runtime.importing.columns import Plan, plan, refuse_products
+from hub.runtime.importing.columns import Plan, plan
+from hub.runtime.importing.dialects import Opened, examine
 from hub.runtime.importing.jobs import Job
-from hub.runtime.importing.reading import Opened, Reader, Record, examine, header_of
+from hub.runtime.importing.orders import joined, plan_of_joined
+from hub.runtime.importing.reading import Reader, Record, header_of
 from hub.runtime.importing.rows import Maker, Mapped
 from hub.runtime.installation import Installation
+from hub.runtime.own_settings import DEFAULT_CURRENCY
 from hub.runtime.schemas import LiveSchemas
 from hub.sdk.errors import ConfigurationError
 
@@ -48,6 +51,7 @@ class Wish:
     fields: Mapping[str, str] = field(default_factory=dict)
     delimiter: str = ""
     encoding: str = ""
+    dates: str = ""
     at: Micros | None = None
     is_quiet: bool = True
     takes_warnings: bool = False
@@ -66,9 +70,8 @@ class Examined:
 
 def check(wish: Wish) -> Examined:
     """Look at the whole file and at its columns. Raises ConfigurationError with a sentence; nothing is written."""
-    refuse_products(wish.kind)
     opened = examine(wish.path, wish.encoding, wish.delimiter)
-    return Examined(opened, plan(wish.kind, header_of(opened), wish.fields))
+    return Examined(opened, plan(wish.kind, header_of(opened), wish.fields)._replace(dates=wish.dates))
 
 
 def admit(hub: Installation, wish: Wish, examined: Examined) -> Job:
@@ -100,25 +103,31 @@ def rejects_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.errors.csv")
 
 
-def portions(reader: Reader, position: int) -> Iterator[list[Record]]:
-    """The rows behind a position, few enough at a time to hold in memory."""
+def portions(reader: Reader, plan_: Plan, position: int) -> Iterator[list[Record]]:
+    """The rows behind a position, few enough at a time to hold in memory; those of one order are never parted."""
     portion: list[Record] = []
-    size = 0
-    for record in reader:
-        if record.number <= position:
+    rows = size = 0
+    for record in joined(reader, plan_):
+        if record.rows[-1].number <= position:
             continue
         portion.append(record)
+        rows += len(record.rows)
         size += sum(map(len, record.cells))
-        if len(portion) == PORTION_ROWS or size >= PORTION_CHARS:
+        if rows >= PORTION_ROWS or size >= PORTION_CHARS:
             yield portion
-            portion, size = [], 0
+            portion, rows, size = [], 0, 0
     if portion:
         yield portion
 
 
+def count_rows(records: Iterable[Record]) -> int:
+    """How many rows of the file these are."""
+    return sum(len(record.rows) for record in records)
+
+
 def maker_of(hub: Installation, wish: Wish, plan_: Plan, source: Connection | None, at: Micros) -> Maker:
     return Maker(
-        plan_,
+        plan_of_joined(plan_),
         _mapping(hub, source),
         at,
         is_quiet=wish.is_quiet,
@@ -134,6 +143,11 @@ def _mapping(hub: Installation, source: Connection | None) -> Mapped:
     resolved = resolve(CONNECTOR, "", hub.folders)
     inbound = compile_inbound(resolved.document, connection_id="", options={})
     return Versioned(resolved.hash, inbound, LiveSchemas(hub).snapshot())
+
+
+def currency_of(source: Connection | None) -> str:
+    """That of amounts which name none, also where the source does not exist yet."""
+    return source.currency if source is not None else DEFAULT_CURRENCY
 
 
 def source_of(hub: Installation, database: Database, name: str) -> Connection | None:

@@ -197,3 +197,25 @@ def test_a_destination_in_use_is_not_removed(api: Api) -> None:
         store.add(database, now(), name="spring", trigger={"kind": "manual"}, targets=[Target(crm["id"], "profiles")])
 
     assert "'spring'" in api.refused("DELETE", "/hub/v1/destinations/crm")["message"]
+
+
+def test_every_source_has_a_currency_and_every_destination_says_whether_it_repeats_the_unknown(api: Api) -> None:
+    assert api.add_source()["currency"] == "USD"
+    assert api.add_destination(retry_unknown=True)["retry_unknown"] is True
+    for path, given, shown in (
+        ("sources/web", {"currency": "pln"}, {"currency": "PLN"}),
+        ("sources/web", {"currency": ""}, {"currency": "USD"}),
+        ("destinations/crm", {"retry_unknown": "false"}, {"retry_unknown": False}),
+    ):
+        answer = api("PATCH", f"/hub/v1/{path}", json={"settings": given})
+        assert answer.status_code == 200, answer.text
+        assert shown.items() <= answer.json.items()
+        assert not shown.keys() & answer.json["settings"].keys()
+    for path, given, told in (
+        ("sources/web", {"currency": "EURO"}, "there is no 'EURO' in ISO 4217"),
+        ("sources/web", {"retry_unknown": "true"}, "retry_unknown"),
+        ("destinations/crm", {"retry_unknown": "maybe"}, "neither true nor false"),
+    ):
+        answer = api("PATCH", f"/hub/v1/{path}", json={"settings": given})
+        assert answer.status_code == 400
+        assert told in answer.text

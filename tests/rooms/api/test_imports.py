@@ -116,12 +116,21 @@ def test_codes_are_uploaded_into_their_campaign(api: Api, uploads: Uploads) -> N
     assert (shown["accepted"], shown["duplicates"]) == (2, 1)
 
 
+def test_products_are_uploaded_and_read(api: Api, uploads: Uploads) -> None:
+    ended(api, uploads, upload(api, "product_id,name\np1,Tent\np2/x,Rope\n", "kind=products"))
+
+    assert [each["name"] for each in api.get("/hub/v1/products", limit=1)["products"]] == ["Tent"]
+    assert [each["name"] for each in api.get("/hub/v1/products", after="p1")["products"]] == ["Rope"]
+    assert api.get("/hub/v1/products/p1") == {"product_id": "p1", "name": "Tent", "metadata": {}}
+    assert api.refused("GET", "/hub/v1/products/p3", status=404)["key"] == "not_found"
+
+
 @pytest.mark.parametrize(
     ("content", "query", "status", "key"),
     [
         (PEOPLE, "", 400, "missing_parameter"),
         (PEOPLE, "kind=people", 400, "invalid_query"),
-        (PEOPLE, "kind=products", 400, "invalid"),
+        (PEOPLE, "kind=products&campaign=spring", 400, "invalid_query"),
         (PEOPLE, "kind=customers&soruce=x", 400, "unknown_parameter"),
         (PEOPLE, "kind=customers&source=nobody", 400, "invalid"),
         (PEOPLE, "kind=customers&campaign=spring", 400, "invalid_query"),
@@ -218,5 +227,5 @@ def test_profiles_are_exported_as_a_stream_of_csv(api: Api) -> None:
     answer = api("GET", "/hub/v1/exports/profiles")
 
     assert answer.status_code == 200
-    assert answer.data.decode("utf-8-sig").startswith("source_id,name,")
+    assert answer.data.decode("utf-8-sig").startswith("source_id,at,name,")
     assert api.get("/hub/v1/audit")["audit"][0]["action"] == "profiles.exported"

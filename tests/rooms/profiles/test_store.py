@@ -175,6 +175,15 @@ def test_an_unsubscribe_that_comes_before_the_profile_is_known_is_not_lost(state
     assert people.refused(state, wanted) == {("u1", "email"): "consent", ("u1", "email.news"): "consent"}
 
 
+@pytest.mark.parametrize("told", ["+48 500-000-001", "48500000001", "0048 (500) 000.001", " +48500000001 "])
+def test_a_number_that_was_refused_is_known_however_it_was_written(state, told):
+    merge(state, applied(change(None, consents=[("sms", False, told)])))
+    merge(state, applied(change("u1", fields={"phone": "+48500000001"}), "m2"))
+    assert store.consent_for(state, ["u1"], ["sms"])["u1"]["sms"].is_granted is False
+    store.erase(state, "u1", NOW, digest)
+    assert not state.exec_driver_sql("SELECT * FROM consent").fetchall()
+
+
 def test_a_refused_address_does_not_speak_for_another_channel_or_a_former_address(state):
     merge(state, applied(change(None, consents=[("email", False, "old@b.c"), ("sms", False, "ada@b.c")])))
     merge(state, applied(change("u1", 1, fields={"email": "old@b.c"}), "m2"))

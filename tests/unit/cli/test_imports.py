@@ -75,6 +75,18 @@ def test_codes_go_to_a_campaign(shell: Shell, tmp_path: Path) -> None:
     assert shell.json("campaigns", "show", "spring")["free"] == 2
 
 
+def test_products_are_imported_listed_and_shown(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "products.csv"
+    path.write_text("product_id,name,price,colour\np1,Tent,199,green\np2,Rope,7,\n")
+
+    assert shell.json("import", "products", str(path))["accepted"] == 2
+    assert [each["product_id"] for each in shell.json("products", "list", "--after", "p1")] == ["p2"]
+    assert shell.json("products", "show", "p1") == {
+        "product_id": "p1", "name": "Tent", "price": 19900, "currency": "USD", "metadata": {"colour": "green"}
+    }  # fmt: skip
+    assert "no product 'p3'" in shell.error("products", "show", "p3")
+
+
 def test_delimiters_have_names(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "tabs.csv"
     path.write_text("source_id\tname\nu1\tAda, Quill\n")
@@ -85,7 +97,7 @@ def test_delimiters_have_names(shell: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["products", "FILE"], "Products have no place of their own"),
+        (["products", "FILE", "--campaign", "spring"], "--campaign NAME"),
         (["codes", "FILE"], "--campaign NAME"),
         (["customers", "FILE", "--campaign", "spring"], "--campaign NAME"),
         (["customers", "FILE", "--source", "crm"], "There is no source 'crm'"),
@@ -106,7 +118,7 @@ def test_profiles_are_exported_to_a_file(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "profiles.csv"
 
     assert shell.json("export", "profiles", str(path)) == {"profiles": 0, "file": str(path)}
-    assert path.read_text("utf-8-sig").startswith("source_id,name,")
+    assert path.read_text("utf-8-sig").startswith("source_id,at,name,")
 
 
 def test_import_and_export_explain_themselves(shell: Shell) -> None:

@@ -8,6 +8,7 @@ import hmac
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -258,6 +259,35 @@ def test_a_list_is_a_batch_wherever_it_stands() -> None:
     assert [loads(one.body) for one in in_url(b'{"a":{"b":[{"n":1}]}}', messages_path="a.b")] == [{"n": 1}]
     assert [loads(one.body) for one in in_url(b'{"n":1}', messages_path="a.b")] == [{"n": 1}]
     assert in_url(b'{"events":[]}', messages_path="events") == []
+
+
+def test_a_form_may_hold_its_messages_as_json_in_a_field() -> None:
+    def sent(field: str, **settings: Any) -> list[Any]:
+        return [loads(one.body) for one in in_url(urlencode({"event": field, "n": "1"}).encode(), FORM, **settings)]
+
+    assert sent('[{"n":1},{"n":2}]', messages_path="event") == [{"n": 1}, {"n": 2}]
+    assert sent('{"id":7}', messages_path="event") == [{"event": {"id": 7}, "n": "1"}]
+    assert sent('{"id":7}') == [{"event": '{"id":7}', "n": "1"}]
+    assert sent("text", messages_path="event") == [{"event": "text", "n": "1"}]
+    for broken in ("[1", "[" * 80 + "]" * 80):
+        with pytest.raises(PayloadInvalid):
+            sent(broken, messages_path="event")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_body() -> None:
+    (message,) = in_url(b'\xef\xbb\xbf{"n":1}')
+    assert message.body == b'{"n":1}'
+    with pytest.raises(PayloadInvalid, match="empty"):
+        in_url(b"\xef\xbb\xbf")
+
+
+def test_what_is_signed_may_hold_text_of_its_own_such_as_the_url() -> None:
+    before = "POSThttps://hub.example.com/in/abc"
+    signed = request(headers={"x-signature": digest(f'{before}{{"n":1}}'.encode())})
+
+    assert source(signed_content=f"{before}{{body}}").receive(signed).messages
+    with pytest.raises(SignatureInvalid):
+        source(signed_content=f"{before}d{{body}}").receive(signed)
 
 
 def test_an_element_that_is_no_object_is_kept_for_quarantine() -> None:

@@ -71,6 +71,12 @@ def test_events_have_properties_and_orders_their_own_fields() -> None:
     }
 
 
+def test_a_price_is_of_an_item_only_where_the_item_has_a_name() -> None:
+    assert fields("orders", "order_id", "customer_id", "price")["price"] == "metadata.price"
+    assert fields("orders", "order_id", "customer_id", "price", "sku")["price"] == "item.price"
+    assert fields("orders", "order_id", "customer_id", "price", "ref", ref="item.product_id")["price"] == "item.price"
+
+
 def test_a_column_can_be_mapped_or_left_out() -> None:
     found = fields(
         "customers", "Key", "Mail 2", "Note", "Points", **{"Key": "source_id", "Note": "-", "Mail 2": "email"}
@@ -89,6 +95,19 @@ def test_the_error_of_rejected_rows_is_never_imported() -> None:
     assert fields("customers", "source_id", "error")["error"] == "-"
 
 
+def test_products_are_known_by_their_id_or_else_by_their_sku() -> None:
+    found = fields("products", "Id", "SKU", "Title", "price", "Attributes", "colour")
+    assert found == {
+        "Id": "product_id",
+        "SKU": "sku",
+        "Title": "name",
+        "price": "price",
+        "Attributes": "attributes:list",
+        "colour": "metadata.colour",
+    }
+    assert fields("products", "sku", "name")["sku"] == "product_id"
+
+
 def test_of_codes_only_the_code_is_kept() -> None:
     assert fields("codes", "Code", "note") == {"Code": "code", "note": "-"}
 
@@ -98,7 +117,8 @@ def test_of_codes_only_the_code_is_kept() -> None:
     [
         ("customers", [], {}, "no header"),
         ("customers", ["source_id", "", "email"], {}, "Column 2 has no name"),
-        ("customers", ["source_id", "email", "email"], {}, "Two columns are named 'email'"),
+        ("customers", ["source_id", "email", "email"], {}, "Column 2 has the name 'email', which another column has too"),
+        ("customers", ["source_id", "a", "a"], {"#2": "email"}, "Column 3 has the name 'a'"),
         ("customers", ["source_id", "E-mail", "e_mail"], {}, "'E-mail' and 'e_mail' both mean 'email'"),
         ("customers", ["source_id", "a b", "a_b"], {}, "'a b' and 'a_b' both go to 'metadata.a_b'"),
         ("customers", ["email", "name"], {}, "No column holds the source_id of customers. The columns are 'email', 'name'"),
@@ -109,8 +129,9 @@ def test_of_codes_only_the_code_is_kept() -> None:
         ("customers", ["source_id", "x"], {"x": "email:string"}, "has a type of its own"),
         ("customers", ["source_id", "x"], {"x": "metadata."}, "no field"),
         ("orders", ["source_id", "total"], {}, "No column holds the id of orders"),
+        ("orders", ["source_id", "id", "items", "sku"], {}, "Both 'items' and 'sku' tell of the items of an order"),
         ("events", ["source_id", "x"], {"x": "consents.email"}, "no field"),
-        ("products", ["source_id"], {}, "Products have no place of their own"),
+        ("products", ["name"], {}, "No column holds the product_id of products"),
         ("customers", ["source_id", *[f"c{n}" for n in range(1_000)]], {}, "1,001 columns"),
     ],
 )  # fmt: skip
@@ -125,3 +146,20 @@ def test_fields_are_given_as_pairs_and_a_header_may_hold_an_equals_sign() -> Non
     assert parse_fields(["a=b=email", "X = -"]) == {"a=b": "email", "X": "-"}
     with pytest.raises(ConfigurationError, match="maps no column"):
         parse_fields(["email"])
+
+
+def test_a_type_stands_behind_any_name_of_the_header() -> None:
+    assert fields("customers", "source_id", "Loyalty points:number", ":number")["Loyalty points:number"] == (
+        "metadata.Loyalty_points:number"
+    )
+    assert fields("events", "source_id", "event", "worth:number")["worth:number"] == "properties.worth:number"
+
+
+def test_a_metadata_key_that_is_a_dash_is_no_column_left_out() -> None:
+    assert fields("customers", "source_id", "metadata.-") == {"source_id": "source_id", "metadata.-": "metadata.-"}
+
+
+def test_a_column_without_a_name_of_its_own_is_named_by_its_place() -> None:
+    found = fields("customers", "", "source_id", "note", "note", **{"#1": "-", "#3": "metadata.first", "#4": "-"})
+
+    assert found == {"#1": "-", "source_id": "source_id", "#3": "metadata.first", "#4": "-"}

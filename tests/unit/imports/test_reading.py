@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hub.runtime.importing import reading
-from hub.runtime.importing.reading import Reader, Record, examine, header_of
+from hub.runtime.importing.dialects import examine
+from hub.runtime.importing.reading import Reader, Record, header_of
 from hub.sdk.errors import ConfigurationError
 
 TEXT = "source_id,name\nu1,Zażółć\nu2,Ünal\n"
@@ -59,6 +60,18 @@ def test_a_letter_that_is_no_utf_8_at_the_very_end_is_found_before_anything_is_i
     content = b"id,name\n" + b"1,Ada\n" * 300_000 + b"2,M\xfcller\n"
 
     assert examine(written(tmp_path, content)).dialect.encoding == "windows-1252"
+
+
+def test_a_file_is_utf_8_as_long_as_most_of_it_is(tmp_path: Path) -> None:
+    stray = "3,Müller\n".encode("windows-1252")
+    found = rows(tmp_path, TEXT.encode() + stray + b"4,Ada\n")
+
+    assert [record.cells[1] for record in found] == ["Zażółć", "Ünal", "Müller", "Ada"]
+    assert [bool(record.error) for record in found] == [False, False, True, False]
+    assert rows(tmp_path, codecs.BOM_UTF8 + TEXT.encode() + stray)[2].error.startswith("name: not in UTF-8")
+    assert examine(written(tmp_path, b"id,name\n" + stray * 100 + "5,Ã©\n".encode())).is_guessed
+    with pytest.raises(ConfigurationError, match="The first line is not in UTF-8"):
+        header_of(examine(written(tmp_path, b"id,n\xe9\n" + TEXT.encode())))
 
 
 def test_an_encoding_can_be_said_and_must_fit_the_whole_file(tmp_path: Path) -> None:

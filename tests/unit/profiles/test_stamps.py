@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.mapping.model import REMOVED, Consent
 from hub.profiles.rules.stamps import (
+    address_subject,
     bounded,
     consent_stamp,
     consent_wins,
@@ -168,3 +170,19 @@ def test_message_keys_are_16_characters_for_ever_the_same():
     assert message_key("c", "m") == message_key("c", "m") == short_hash("c\0m")
     assert len(message_key("c", "m")) == 16
     assert message_key("cm", "") != message_key("c", "m")
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    [
+        ("Ada@Example.com ", "ada@example.com"),
+        ("+48 500-000-001", "+48500000001"),
+        ("48500000001", "+48500000001"),
+        ("0048500000001", "+48500000001"),
+        ("A-token", "A-token"),
+        ("12", "12"),
+        ("+48 500 call me", "+48 500 call me"),
+    ],
+)
+def test_an_address_is_known_however_it_is_written(told, subject):
+    assert address_subject(told) == subject
