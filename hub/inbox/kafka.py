@@ -21,10 +21,11 @@ from hub.core.settings import Settings
 from hub.inbox import kafka_positions as positions
 from hub.inbox.codec import encode
 from hub.inbox.commit import GroupCommit
+from hub.inbox.kafka_admin import LOOK_S
 from hub.inbox.kafka_producer import DOWN, KafkaStore, fits
 from hub.inbox.kafka_reader import Place, Reader
 from hub.inbox.kafka_record import message_of
-from hub.inbox.kafka_topic import LOOK_S, Topic, connect_config
+from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
 from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
 from hub.ledger.retention import carry

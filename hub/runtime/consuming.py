@@ -7,6 +7,7 @@ between reads them again under the same ids, which counts duplicates and changes
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
@@ -37,6 +38,7 @@ AT_ONCE: Final = 500  # records of one append
 BYTES_AT_ONCE: Final = 4_194_304
 WAIT_S: Final = 0.5
 PAUSE_S: Final = 2.0  # after something that must be waited for
+TELL_S: Final = 60.0  # until the log says again why it waits
 SHOWN_BYTES: Final = 1_000  # kept of a record that is too large
 
 log = logger("consume")
@@ -56,6 +58,7 @@ class Consumer:
             wanted,
         )
         self._reader: Reader | None = None
+        self._told, self._told_at = "", 0.0
         settings = hub.settings
         self._most = min(settings.inflated_limit, settings.kafka_message_bytes - HEAD_BYTES)
 
@@ -64,14 +67,15 @@ class Consumer:
         try:
             while not stop.is_set():
                 try:
-                    self.step()
+                    if self.step():
+                        self._tell("")
                 except (Busy, Unreachable, ConfigurationError) as error:
-                    log.warning("a source's topics wait", connection=self._connection_id, why=str(error))
+                    self._tell(str(error))
                     stop.wait(PAUSE_S)
                 except DBAPIError as error:
                     if not is_passing(error):
                         raise
-                    log.warning("a source's topics wait", connection=self._connection_id, why=type(error.orig).__name__)
+                    self._tell(type(error.orig).__name__)
                     stop.wait(PAUSE_S)
         finally:
             self.close()
@@ -97,6 +101,16 @@ class Consumer:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _tell(self, why: str) -> None:
+        """Log why nothing is read, once in a while; an empty text says that reading goes on."""
+        now = time.monotonic()
+        if why and (why != self._told or now - self._told_at >= TELL_S):
+            log.warning("a source's topics wait", connection=self._connection_id, why=why)
+            self._told_at = now
+        elif self._told and not why:
+            log.info("a source's topics are read again", connection=self._connection_id)
+        self._told = why
 
     def _open(self) -> Reader:
         if self._reader is None:

@@ -17,7 +17,7 @@ from hub.runtime.consuming import Consumer
 from hub.runtime.live import LiveConnections
 from hub.sdk.errors import Busy
 from tests.harness import eventually
-from tests.kafka import Kafka, broker
+from tests.kafka import Kafka, other_broker
 from tests.rooms.whole import Whole
 
 _topics = (f"people-{number}" for number in itertools.count())
@@ -25,7 +25,7 @@ _topics = (f"people-{number}" for number in itertools.count())
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
-    with broker() as running:
+    with other_broker() as running:
         yield running
 
 

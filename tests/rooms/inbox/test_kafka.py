@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from hub.core.database import read, write
 from hub.core.settings import Settings
 from hub.inbox import kafka as kafka_inbox
+from hub.inbox import kafka_admin, kafka_topic
 from hub.inbox import kafka_positions as positions
-from hub.inbox import kafka_topic
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
 from hub.inbox.queue import Superseded, Unreachable
@@ -100,7 +100,7 @@ def test_after_a_failure_the_next_senders_are_told_at_once(inbox, kafka_broker):
 
 
 def test_reading_and_counting_say_that_the_brokers_are_away(inbox, engine, kafka_broker, monkeypatch):
-    monkeypatch.setattr(kafka_topic, "LOOK_S", 0.5)
+    monkeypatch.setattr(kafka_admin, "LOOK_S", 0.5)
     inbox.append(accepted("a"))
     kafka_broker.line.close()
     with pytest.raises(Unreachable):
