@@ -62,7 +62,7 @@ def taken(consumer: Consumer, count: int) -> int:
 def publish(kafka: Kafka, topic: str, *values: bytes | None) -> None:
     from confluent_kafka import Producer
 
-    producer = Producer({"bootstrap.servers": kafka.servers, "log_level": 0})
+    producer = Producer(kafka.config())
     for number, value in enumerate(values):
         producer.produce(topic, value, f"key-{number}".encode())
     assert producer.flush(10) == 0
