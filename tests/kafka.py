@@ -138,7 +138,8 @@ class Kafka:
         """Every message of a topic, in order per partition, once there are `count`; what there is after the time."""
         from confluent_kafka import Consumer, TopicPartition
 
-        consumer = Consumer(self.config(**{"group.id": "tests", "enable.auto.commit": False}))
+        beginning = {"auto.offset.reset": "earliest"}  # where the first ones were deleted
+        consumer = Consumer(self.config(**{"group.id": "tests", "enable.auto.commit": False, **beginning}))
         consumer.assign([TopicPartition(topic, one, 0) for one in range(partitions)])
         found: list[Any] = []
         deadline = time.monotonic() + within_s

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from hub.core import clock
 from hub.core.database import write
 from hub.registry.values import Connection
+from hub.runtime import consuming_places as places
 from hub.runtime.connections import add_source
 from hub.runtime.consuming import Consumer
 from hub.runtime.live import LiveConnections
@@ -60,8 +62,6 @@ def taken(consumer: Consumer, count: int) -> int:
 
 
 def publish(kafka: Kafka, topic: str, *values: bytes | None) -> None:
-    from confluent_kafka import Producer
-
     producer = Producer(kafka.config())
     for number, value in enumerate(values):
         producer.produce(topic, value, f"key-{number}".encode())
@@ -98,7 +98,7 @@ def test_a_reader_that_dies_after_storing_reads_again_and_nothing_counts_twice(
     publish(kafka, topic, *[seen_event(number) for number in range(20)])
     dying = reading(whole, source)
     with monkeypatch.context() as patched:
-        patched.setattr(dying, "_move", lambda _: 1 / 0)
+        patched.setattr(places, "move", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             taken(dying, 20)
     dying.close()
@@ -150,3 +150,44 @@ def test_two_processes_share_the_partitions_and_take_each_record_once(whole, kaf
     assert min(counts) > 0
     assert whole.books().terms["applied"] == 100
     assert whole.books().terms["duplicate"] == 0
+
+
+HUGE_TIME_MS = 2**62
+POISON: list[dict[str, object]] = [
+    {"value": b"{"},
+    {"value": None},
+    {"value": b""},
+    {"value": b'{"a":' * 70 + b"1" + b"}" * 70},
+    {"value": b"\xff\xfe"},
+    {"value": b"[]"},
+    {"value": b'"text"'},
+    {"value": b"1e999"},
+    {"value": b'{"id": "a\\u0000b", "type": "\\ud800"}'},
+    {"value": b'{"id": "%b"}' % (b"x" * 100_000), "key": b"\0" * 1_000},
+    {"value": b'{"id": {"not": "a text"}}', "key": b"\xff"},
+    {"value": b'{"id": 5}', "timestamp": HUGE_TIME_MS},
+    {"value": b"not JSON", "timestamp": HUGE_TIME_MS},
+    {"value": b"{}", "headers": {"a": None, "b": b"\xff", "c": b"\0"}},
+    {"value": b'{"filler": "%b"}' % (b"x" * 900_000)},
+]
+
+
+@pytest.mark.parametrize("envelope", ["true", "false"])
+def test_whatever_a_record_holds_it_ends_in_a_named_state_and_stops_nobody(whole, kafka, topic, envelope):
+    producer = Producer(kafka.config(**{"message.max.bytes": 2_000_000}))
+    for each in POISON:
+        producer.produce(topic, partition=0, **each)
+    producer.produce(topic, seen_event(1), b"key", partition=0)
+    assert producer.flush(10) == 0
+    given = {"bootstrap": kafka.servers, "tls": "false", "topics": topic, "group": f"g-{topic}", "id_field": "id"}
+    with write(whole.engine) as database:
+        made = add_source(whole.hub, database, clock.now(), "kafka", topic, {**given, "envelope": envelope}, "tests")
+    consumer = reading(whole, made)
+    assert taken(consumer, len(POISON) + 1) == len(POISON) + 1
+    consumer.close()
+    whole.applies()
+
+    terms = whole.books().terms
+    assert (terms["accepted"], terms["waiting"]) == (len(POISON) + 1, 0)
+    if envelope == "false":
+        assert whole.profile("cust_1")["events"] == {"signed_up": 1}

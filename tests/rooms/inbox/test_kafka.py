@@ -9,18 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from hub.core.database import read, write
 from hub.core.settings import Settings
-from hub.inbox import kafka as kafka_inbox
 from hub.inbox import kafka_admin, kafka_topic
-from hub.inbox import kafka_positions as positions
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
 from hub.inbox.queue import Superseded, Unreachable
 from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest
-from hub.ledger.retention import totals
-from hub.sdk.errors import Busy, ConfigurationError, TooLarge
+from hub.sdk.errors import Busy, TooLarge
 from hub.sdk.values import RawMessage
 from tests.harness import eventually
 from tests.kafka import Kafka
@@ -57,13 +53,6 @@ def whole_line(kafka_broker: Kafka) -> Iterator[None]:
 def settings_of(inbox: Inbox) -> Settings:
     assert isinstance(inbox, KafkaInbox)
     return inbox._settings
-
-
-def place(inbox: Inbox, engine: Engine, offset: int) -> None:
-    """Pretend that the first partition was applied up to here."""
-    topic = settings_of(inbox).kafka_topic
-    with write(engine) as state:
-        assert positions.advance(state, topic, positions.stored(state, topic), {0: offset})
 
 
 # ── brokers that do not answer ───────────────────────────────────────────────────────────────────────────────────
@@ -160,28 +149,6 @@ def test_a_record_that_the_hub_did_not_write_comes_out_as_nobodys(inbox, engine,
     assert found[1].body == b"hello"
 
 
-def test_messages_that_vanish_unapplied_are_counted_as_lost(inbox, engine, monkeypatch):
-    """As where a retention time deleted them: the next record that comes is further on than expected."""
-    for name in "abcd":
-        inbox.append(accepted(name))
-    reader = inbox._open_reader()
-    original = reader.read
-    monkeypatch.setattr(reader, "read", lambda *given: [one for one in original(*given) if one.offset() >= 2])
-    assert ids(apply(inbox)) == ["c", "d"]
-    assert terms(inbox, engine) == (4, 0)
-    with read(engine) as state:
-        assert totals(state) == {"ignored": {kafka_inbox.LOST: 2}}
-
-
-def test_a_topic_made_anew_says_so_instead_of_staying_silent(inbox, engine, monkeypatch):
-    monkeypatch.setattr(kafka_inbox, "SHORT_S", 0)
-    inbox.append(accepted("a"))
-    place(inbox, engine, 9)
-    with pytest.raises(ConfigurationError, match="made anew"):
-        apply(inbox)
-    assert [level for level, text in examine(settings_of(inbox), engine) if "made anew" in text] == ["error"]
-
-
 def test_what_waited_in_the_database_before_kafka_is_applied_first_and_stays_in_the_books(inbox, engine, tmp_path):
     before = open_inbox(Settings(data_dir=tmp_path), engine)
     before.append(accepted("old", "older"))
@@ -260,27 +227,6 @@ def test_a_missing_topic_is_made_with_settings_that_keep_what_waits(inbox):
 
 
 # ── truncating ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_only_what_was_applied_is_deleted_and_an_erasure_says_when_that_is_done(inbox, engine, monkeypatch):
-    """The tests' broker cannot delete records, so its answers are played here."""
-    inbox.append(accepted("a", "b", "c"))
-    apply(inbox, limit=2)
-    asked: list[dict[int, int]] = []
-    begin = {0: 0}
-
-    def truncate(before: dict[int, int]) -> int:
-        asked.append(dict(before))
-        gone, begin[0] = before[0] - begin[0], before[0]
-        return gone
-
-    monkeypatch.setattr(inbox._topic, "truncate", truncate)
-    monkeypatch.setattr(inbox._topic, "beginnings", lambda: begin)
-    assert inbox.left() == (2, 1)
-    assert inbox.prune(NOW) == 2
-    assert asked == [{0: 2}]
-    assert inbox.left() == (0, 1)
-    assert inbox.prune(NOW) == 0
 
 
 def test_brokers_that_cannot_delete_are_asked_again_only_later(inbox, monkeypatch):
