@@ -42,6 +42,7 @@ class Line:
         self._whole = asyncio.Event()
         self._whole.set()
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[object] = set()  # the loop itself holds its tasks weakly
         self._server: asyncio.Server | None = None
 
     @property
@@ -69,8 +70,9 @@ class Line:
             one.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        near, ends = Stream(reader, writer), [writer]
+        near, ends, task = Stream(reader, writer), [writer], asyncio.current_task()
         self._open.add(writer)
+        self._serving.add(task)
         with suppress(OSError, asyncio.IncompleteReadError):
             far = Stream(*await asyncio.open_connection("127.0.0.1", self.target))
             ends.append(far.writer)
@@ -83,6 +85,7 @@ class Line:
         for one in ends:
             one.close()
             self._open.discard(one)
+        self._serving.discard(task)
 
     async def _ask(self, near: Stream, far: Stream) -> None:
         with suppress(OSError):

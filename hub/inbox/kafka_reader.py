@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 200  # records taken from the client in one call
 END_S: Final = 3.0
+LEAVE_S: Final = 3.0
 QUEUE_KBYTES: Final = 16_384  # held by the client beforehand
 READING: Final[Mapping[str, Any]] = {
     "enable.auto.commit": False,
@@ -32,6 +33,7 @@ READING: Final[Mapping[str, Any]] = {
     "queued.max.messages.kbytes": QUEUE_KBYTES,
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 1_000,
+    "max.poll.interval.ms": 60_000,  # a worker that hangs loses its partitions; so long a rebalance waits for it at most
     "topic.metadata.refresh.interval.ms": 30_000,
     "allow.auto.create.topics": False,
 }
@@ -125,10 +127,13 @@ class Reader:
                 log.debug("Kafka was not told how far we are", why=error.args[0].str())
 
     def close(self) -> None:
+        """Leave the group. Brokers that are silent now are not waited for: they miss this member by themselves."""
         with self._lock:
             consumer, self._consumer = self._consumer, None
-            if consumer is not None:
-                consumer.close()
+        if consumer is not None:
+            leaving = threading.Thread(target=consumer.close, name="leave", daemon=True)
+            leaving.start()
+            leaving.join(LEAVE_S)
 
     # ── the client ──────────────────────────────────────────────────────────────────────────────────────────────
 
