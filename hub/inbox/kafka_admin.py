@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from hub.core.kafka import REFUSED, Complaints
@@ -50,12 +51,14 @@ class Admin:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                found = self.ask(lambda client: client.list_offsets(places, request_timeout=timeout_s))
-                offsets = {place.partition: int(self.result(one).offset) for place, one in found.items()}
+                found = self.ask(lambda client: client.list_offsets(places, request_timeout=timeout_s / 2))
+                offsets = {place.partition: self._offset(one) for place, one in found.items()}
             except Unreachable:  # a partition may be between two leaders
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(AGAIN_S)
+                with suppress(Unreachable):
+                    self.topics()  # else the client goes on asking the old one
             else:
                 self._complaints.calm()
                 return offsets
@@ -77,6 +80,13 @@ class Admin:
             return future.result(LOOK_S * 2)
         except (KafkaException, TimeoutError) as error:
             raise self._unreachable(error) from error
+
+    def _offset(self, future: Future[Any]) -> int:
+        """A leader that did not answer in time is no error to the client, which then gives a negative offset."""
+        offset = int(self.result(future).offset)
+        if offset < 0:
+            raise Unreachable(f"{self._whose} Kafka cluster does not answer (a partition's leader is silent).")
+        return offset
 
     def another(self) -> AdminClient:
         """A client with a line of its own, for a question that may spoil it."""

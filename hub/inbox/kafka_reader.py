@@ -111,6 +111,8 @@ class Reader:
                 found = self._open().get_watermark_offsets(TopicPartition(*place), timeout=END_S)
             except KafkaException as error:
                 raise Unreachable(f"The Kafka cluster does not answer ({error.args[0].str()}).") from error
+            if not found or found[1] < 0:
+                raise Unreachable("The Kafka cluster does not answer (a partition's leader is silent).")
             return int(found[1])
 
     def commit(self, offsets: Mapping[Place, int]) -> None:

@@ -13,14 +13,14 @@ from hub.core.settings import Settings
 from hub.inbox import kafka_admin, kafka_topic
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
-from hub.inbox.queue import Superseded, Unreachable
+from hub.inbox.queue import Unreachable
 from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest
 from hub.sdk.errors import Busy, TooLarge
 from hub.sdk.values import RawMessage
 from tests.harness import eventually
 from tests.kafka import Kafka
-from tests.rooms.inbox.conftest import CONNECTION, NOW, Opener, accepted, apply, ids, terms, until
+from tests.rooms.inbox.conftest import CONNECTION, NOW, accepted, apply, ids, terms, until
 
 ANSWER_S = 9.0  # a sender has its answer by then, whatever the brokers do
 
@@ -241,32 +241,3 @@ def test_brokers_that_cannot_delete_are_asked_again_only_later(inbox, monkeypatc
     monkeypatch.setattr(inbox._topic, "truncate", refuse)
     assert [inbox.prune(NOW), inbox.prune(NOW)] == [0, 0]
     assert len(asked) == 1
-
-
-# ── groups ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_workers_share_the_partitions_and_a_departed_ones_messages_go_to_the_other(open_another: Opener, engine, queue):
-    first, second = [open_another(kafka_group="rebalanced", kafka_partitions=4) for _ in range(2)]
-    first._is_sole = second._is_sole = False
-    names = [f"m{number}" for number in range(200)]
-    found: list[str] = []
-
-    def takes(inbox: Inbox) -> list[str]:
-        try:
-            return ids(apply(inbox, limit=20))
-        except Superseded:
-            return []
-
-    def both() -> bool:
-        found.extend(takes(first) + takes(second))
-        return all(inbox._reader is not None and inbox._reader._has for inbox in (first, second))
-
-    eventually(both, what="both workers having partitions")
-    first.append(accepted(*names[:100]))
-    eventually(lambda: both() and len(found) >= 100, what="the first hundred")
-    second.close()
-    first.append(accepted(*names[100:]))
-    eventually(lambda: found.extend(takes(first)) or len(found) >= 200, what="the second hundred")
-    assert sorted(found) == sorted(names)
-    assert terms(first, engine) == (200, 0)
