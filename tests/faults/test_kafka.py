@@ -1,4 +1,4 @@
-"""A run through Kafka while its broker freezes, its lines are cut, and workers die: nothing lost, nothing twice.
+"""Runs through Kafka while its broker freezes, its lines are cut, and workers die: nothing lost, nothing twice.
 
 HUB_TEST_KAFKA_MESSAGES sets how many messages the run has (`make kafka-faults` takes 50,000).
 """
@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ import psutil
 import pytest
 import requests
 
+from hub.sdk.json import dumps
 from tests.harness import ROOT, RunningHub, eventually
-from tests.kafka import Kafka, broker
+from tests.kafka import Kafka, broker, other_broker
 
 MESSAGES = int(os.environ.get("HUB_TEST_KAFKA_MESSAGES", "5000"))
 PEOPLE = 500
@@ -42,7 +43,7 @@ def test_a_frozen_broker_cut_lines_and_dying_workers_lose_nothing_and_double_not
     """On PostgreSQL two more apply workers share the partitions; on SQLite one has them all."""
     chance = random.Random(SEED)
     with (
-        broker() as kafka,
+        broker_for(database_url) as kafka,
         RunningHub(tmp_path / "hub", database_url, **inbox_in(kafka)) as hub,
         Workers(hub) as workers,
     ):
@@ -76,6 +77,68 @@ def test_a_frozen_broker_cut_lines_and_dying_workers_lose_nothing_and_double_not
         assert ledger["accepted"] == count + ledger["duplicate"]
         assert ledger["ignored"] == ledger["quarantined"] == 0
         assert events_of_everyone(hub) == count
+
+
+@pytest.mark.xdist_group("faults")
+def test_a_source_read_by_dying_workers_loses_nothing_and_applies_each_record_once(
+    tmp_path: Path, database_url: str
+) -> None:
+    """Its records come again after a death, under the same ids: they count as duplicates and change nothing."""
+    with (
+        other_broker() as kafka,
+        RunningHub(tmp_path / "hub", database_url) as hub,
+        Workers(hub) as workers,
+    ):
+        if not database_url.startswith("sqlite"):
+            workers.start(2)
+        topic = kafka.create("records", PARTITIONS)
+        settings = {"bootstrap": kafka.servers, "tls": "false", "topics": topic, "group": "records", "id_field": "id"}
+        sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+        hub.cli("sources", "add", "kafka", "--name", "stream", *sets, "--json")
+        written = 0
+        for strike in (
+            lambda: kill(hub, "apply"),
+            lambda: cut(kafka),
+            workers.kill_one,
+            lambda: frozen(kafka),
+            lambda: gone(kafka),
+            lambda: hub_killed(hub),
+            lambda: kill(hub, "apply"),
+        ):
+            written = write(kafka, topic, written, written + MESSAGES // 8)
+            eventually(lambda: taken(hub) >= written - MESSAGES // 16, within_s=120, what="half of it being taken")  # noqa: B023
+            strike()
+        written = write(kafka, topic, written, MESSAGES)
+
+        eventually(lambda: hub.ledger()["applied"] >= MESSAGES, within_s=400, what="every record being applied")
+        ledger = hub.drained(within_s=60)
+        assert ledger["applied"] == MESSAGES
+        assert ledger["accepted"] == MESSAGES + ledger["duplicate"]
+        assert ledger["ignored"] == ledger["quarantined"] == 0
+        assert events_of_everyone(hub, "seen") == MESSAGES
+
+
+def taken(hub: RunningHub) -> int:
+    ledger = hub.ledger()
+    return int(ledger["accepted"] - ledger["duplicate"])
+
+
+def write(kafka: Kafka, topic: str, first: int, end: int) -> int:
+    from confluent_kafka import Producer
+
+    producer = Producer(kafka.config())
+    for number in range(first, end):
+        data = {"person": {"source_id": f"person-{number % PEOPLE}"}, "event": {"id": f"e-{number}", "name": "Seen"}}
+        record = {"type": "event.occurred", "id": f"m-{number}", "timestamp": "2026-03-14T10:00:00Z", "data": data}
+        producer.produce(topic, dumps(record), f"person-{number % PEOPLE}")
+        producer.poll(0)
+    assert producer.flush(30) == 0
+    return end
+
+
+def broker_for(database_url: str) -> AbstractContextManager[Kafka]:
+    """Only on PostgreSQL workers form a group, and only one of the brokers keeps a group alive whose leader leaves."""
+    return broker() if database_url.startswith("sqlite") else other_broker()
 
 
 def inbox_in(kafka: Kafka) -> dict[str, str]:
@@ -219,8 +282,8 @@ def event(number: int) -> dict[str, Any]:
     }
 
 
-def events_of_everyone(hub: RunningHub) -> int:
+def events_of_everyone(hub: RunningHub, name: str = "order_completed") -> int:
     counts: Counter[str] = Counter()
     for profile in hub.cli("profiles", "list", "--limit", "10000", "--full", "--json"):
         counts.update(profile["events"])
-    return counts["order_completed"]
+    return counts[name]

@@ -22,7 +22,7 @@ from hub.outbox import pauses
 from hub.outbox.lane import Probe
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime import consuming, consuming_all
+from hub.runtime import consuming, consuming_all, consuming_doctor
 from hub.runtime.connections import add_destination, add_source, change_settings
 from hub.runtime.consuming_all import Consumers
 from hub.runtime.deliver import DeliverRole
@@ -260,8 +260,11 @@ def test_a_source_that_is_not_let_in_says_why_and_reads_once_its_settings_are_co
         request.getfixturevalue("consumers")
         eventually(lambda: any(line["event"] == "a source's topics wait" for line in logs), what="a word in the log")
         told = next(str(line["why"]) for line in logs if line["event"] == "a source's topics wait")
+    ((level, said),) = consuming_doctor.examine(whole.hub)
     assert words in told
-    assert not any(password in str(logs) for password in (RIGHT, WRONG))
+    assert words in said
+    assert level == "error"
+    assert not any(password in f"{logs} {said}" for password in (RIGHT, WRONG))
 
     with write(whole.engine) as database:
         change_settings(whole.hub, database, clock.now(), made, cluster(), "tests")
