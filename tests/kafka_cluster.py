@@ -1,18 +1,24 @@
 """Several brokers with replicas, leaders and coordinators that tests move: the cluster that librdkafka brings for its own tests.
 
-It speaks Kafka's protocol on ports of its own, in this process; it has no request that makes topics or tells settings.
+It speaks Kafka's protocol on ports of its own, in this process or in one that can be frozen; it has no request that makes
+topics or tells settings.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h (read 2026-11).
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import confluent_kafka
+
+from tests.harness import ROOT
 
 PRODUCE, FETCH, OFFSETS, HEARTBEAT = 0, 1, 2, 12
 NOT_LEADER, NOT_ENOUGH_REPLICAS, NOT_ENOUGH_REPLICAS_AFTER_APPEND = 6, 19, 20
@@ -83,3 +89,45 @@ def _library() -> Any:
         getattr(library, name).restype = ctypes.c_void_p
     library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
     return library
+
+
+class ClusterApart:
+    """The same in another process."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.servers = self._told()
+
+    def tell(self, what: str, *arguments: object) -> None:
+        """Do what the method of this name does there."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([what, *arguments]) + "\n")
+        self.process.stdin.flush()
+        assert self._told() == "done"
+
+    def _told(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@contextmanager
+def cluster_apart(brokers: int = 3) -> Iterator[ClusterApart]:
+    command = [sys.executable, "-m", "tests.kafka_cluster", str(brokers)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield ClusterApart(process)
+        finally:
+            process.kill()
+
+
+def _serve(brokers: int) -> None:
+    with cluster(brokers) as made:
+        print(made.servers, flush=True)
+        for line in sys.stdin:
+            what, *arguments = json.loads(line)
+            getattr(made, what)(*arguments)
+            print("done", flush=True)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

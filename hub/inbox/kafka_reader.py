@@ -33,7 +33,7 @@ READING: Final[Mapping[str, Any]] = {
     "queued.max.messages.kbytes": QUEUE_KBYTES,
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 1_000,
-    "max.poll.interval.ms": 60_000,  # a worker that hangs loses its partitions; so long a rebalance waits for it at most
+    "max.poll.interval.ms": 15_000,  # a worker that hangs loses its partitions, and no rebalance waits longer for it
     "topic.metadata.refresh.interval.ms": 30_000,
     "allow.auto.create.topics": False,
 }

@@ -13,12 +13,15 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import Engine
 
+from hub.api.services import Services
+from hub.app import build
 from hub.core import clock
 from hub.inbox import kafka as kafka_inbox
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
 from hub.inbox.values import AcceptedRequest
 from hub.runtime.erasure import erasure_in_queue
+from hub.runtime.live import LiveConnections
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
 from tests.harness import eventually
@@ -239,3 +242,35 @@ def test_a_message_that_just_fits_is_taken_whatever_its_id_and_hint_hold(opened,
 
 def test_the_inbox_is_in_the_topic(whole):
     assert isinstance(whole.inbox, KafkaInbox)
+
+
+# ── is it ready? ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ready(whole: Whole) -> tuple[int, dict[str, str]]:
+    app = build(Services(whole.hub, whole.inbox, LiveConnections(whole.hub)))
+    answer = app.test_client().get("/readyz")
+    return answer.status_code, dict(answer.get_json()["troubles"])
+
+
+def test_readiness_says_that_a_topic_cannot_be_used_and_keeps_the_reason_for_operators(opened, kafka):
+    whole = opened(kafka, kafka_allow_unsafe=False)
+    assert ready(whole) == (
+        503,
+        {"inbox": "its Kafka topic cannot be used; nothing is accepted or applied: see `hub doctor`"},
+    )
+    assert any("A partition has 1 replica" in text for text in says(whole))
+
+
+def test_readiness_says_that_the_cluster_does_not_answer_and_that_it_does_again(whole, kafka):
+    whole.receives(identify("cust_1"))
+    assert ready(whole) == (200, {})
+    kafka.line.close()
+    try:
+        assert ready(whole) == (
+            503,
+            {"inbox": "its Kafka cluster does not answer; nothing is accepted or applied until it does"},
+        )
+    finally:
+        kafka.line.open()
+    eventually(lambda: ready(whole) == (200, {}), what="being ready again")
