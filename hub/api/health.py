@@ -17,6 +17,7 @@ from hub.core.database import read
 from hub.inbox.queue import Unreachable
 from hub.runtime import beat
 from hub.runtime.backlog import Backlog, backlog
+from hub.sdk.errors import ConfigurationError
 
 health = Blueprint("health", __name__)
 DISK_FREE_LEAST = 200 * 1024 * 1024  # bytes; below this the hub says it is not ready
@@ -24,10 +25,11 @@ OLD_AFTER: Micros = 300 * SECOND
 
 
 class Look(NamedTuple):
-    """What the tables tell at this moment; `waiting` is None where the inbox's brokers do not answer."""
+    """What the tables tell at this moment; `waiting` is None where the inbox cannot be counted, for the reason `why`."""
 
     waiting: Backlog | None
     roles: Mapping[str, beat.RoleHealth]
+    why: str = ""
 
 
 @health.get("/healthz")
@@ -46,7 +48,7 @@ def readyz() -> tuple[Response, int]:
         troubles["database"] = f"it does not answer ({type(error).__name__})"
     else:
         troubles |= {f"role_{role}": found.trouble for role, found in look.roles.items() if found.trouble}
-        troubles |= _ages(look.waiting)
+        troubles |= _ages(look)
         figures = _figures(look)
     status = "not ready" if troubles else "ok"
     return jsonify(status=status, troubles=troubles, **figures), 503 if troubles else 200
@@ -70,7 +72,9 @@ def _look() -> Look:
     try:
         return Look(backlog(services().engine, services().inbox, now), roles)
     except Unreachable:
-        return Look(None, roles)
+        return Look(None, roles, "its Kafka cluster does not answer; nothing is accepted or applied until it does")
+    except ConfigurationError:  # its words are the operator's: this page may be anybody's
+        return Look(None, roles, "its Kafka topic cannot be used; nothing is accepted or applied: see `hub doctor`")
 
 
 def _figures(look: Look | None) -> dict[str, int | float]:
@@ -98,12 +102,13 @@ def _gauges(look: Look | None) -> Iterator[str]:
     yield from (f'hub_role_crashes{{role="{role}"}} {found.crashes}' for role, found in look.roles.items())
 
 
-def _ages(waiting: Backlog | None) -> dict[str, str]:
-    if waiting is None:
-        return {"inbox": "its Kafka cluster does not answer; nothing is accepted or applied until it does"}
-    if waiting.message_age <= OLD_AFTER:
+def _ages(look: Look) -> dict[str, str]:
+    if look.waiting is None:
+        return {"inbox": look.why}
+    age = look.waiting.message_age
+    if age <= OLD_AFTER:
         return {}
-    return {"inbox": f"the oldest waiting message is {waiting.message_age // SECOND} s old; is the apply role running?"}
+    return {"inbox": f"the oldest waiting message is {age // SECOND} s old; is the apply role running?"}
 
 
 def _disk() -> dict[str, str]:

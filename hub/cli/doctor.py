@@ -15,7 +15,7 @@ from hub.core import clock
 from hub.core.database import read
 from hub.core.settings import Settings
 from hub.registry import store
-from hub.runtime import beat
+from hub.runtime import beat, consuming_doctor
 from hub.runtime.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
@@ -58,6 +58,7 @@ def _examine(hub: Installation) -> Iterator[Diagnosis]:
         yield from [Diagnosis(*found) for found in examine(hub.settings, hub.engine)]
     yield from _connectors(hub)
     yield from _connections(hub)
+    yield from [Diagnosis(*found) for found in consuming_doctor.examine(hub)]
     yield from _erasures(hub)
     yield from _roles(hub)
 

@@ -11,6 +11,7 @@ SECOND: Micros = 1_000_000
 MINUTE: Micros = 60 * SECOND
 HOUR: Micros = 60 * MINUTE
 DAY: Micros = 24 * HOUR
+LATEST: Micros = 253_402_300_799 * SECOND  # the end of the year 9999: no calendar here goes further
 _MICRO = timedelta(microseconds=1)
 
 

@@ -21,10 +21,11 @@ from hub.core.settings import Settings
 from hub.inbox import kafka_positions as positions
 from hub.inbox.codec import encode
 from hub.inbox.commit import GroupCommit
+from hub.inbox.kafka_admin import LOOK_S
 from hub.inbox.kafka_producer import DOWN, KafkaStore, fits
 from hub.inbox.kafka_reader import Place, Reader
 from hub.inbox.kafka_record import message_of
-from hub.inbox.kafka_topic import LOOK_S, Topic, connect_config
+from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
 from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
 from hub.ledger.retention import carry
@@ -121,12 +122,18 @@ class KafkaInbox:
 
     @contextmanager
     def after(self, old: Mapping[Place, int], limit: int) -> Iterator[KafkaClaim]:
-        """Claim what comes after positions, which are the stored ones by the time the claim's transaction begins."""
-        reader = self._open_reader()
-        records = reader.read(old, limit, BATCH_BYTES, WAIT_S) if old else []
+        """Claim what comes after positions, which are the stored ones by the time the claim's transaction begins.
+
+        Nothing once this worker's partitions are others than those: a claim follows another for as long as there is
+        much to do, and would pass over what was added, or wait for what went to another worker.
+        """
+        reader, places = self._open_reader(), frozenset(old)
         deadline = time.monotonic() + ARRIVE_S
-        while old and not records and self._is_behind(old) and time.monotonic() < deadline:
+        records: list[Any] = []
+        while old and reader.assigned() == places:
             records = reader.read(old, limit, BATCH_BYTES, WAIT_S)
+            if records or not self._is_behind(old) or time.monotonic() >= deadline:
+                break
         new = {(str(one.topic()), int(one.partition() or 0)): int(one.offset() or 0) + 1 for one in records}
         yield KafkaClaim(self, old, new, [_message(one) for one in records])
 

@@ -22,6 +22,8 @@ FOREVER: Final = "-1"
 def examine(settings: Settings, state: Engine) -> Iterator[Found]:
     """What is good and bad about the topic, which is made if it is missing."""
     topic = Topic(settings)
+    if settings.kafka_mechanism == "PLAIN" and not settings.kafka_tls:
+        yield "warning", "HUB_KAFKA_MECHANISM is PLAIN without HUB_KAFKA_TLS: the password is sent in the clear."
     try:
         count = topic.partitions()
         replicas, config = topic.replication()

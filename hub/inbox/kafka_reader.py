@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from hub.core.kafka import REFUSED, Complaints
 from hub.core.logging import logger
 from hub.inbox.queue import Unreachable
 from hub.sdk.errors import ConfigurationError
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 200  # records taken from the client in one call
 END_S: Final = 3.0
+LEAVE_S: Final = 3.0
 QUEUE_KBYTES: Final = 16_384  # held by the client beforehand
-REFUSED: Final = frozenset(
-    ["_AUTHENTICATION", "GROUP_AUTHORIZATION_FAILED", "SASL_AUTHENTICATION_FAILED", "TOPIC_AUTHORIZATION_FAILED"]
-)
 READING: Final[Mapping[str, Any]] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -34,6 +33,7 @@ READING: Final[Mapping[str, Any]] = {
     "queued.max.messages.kbytes": QUEUE_KBYTES,
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 1_000,
+    "max.poll.interval.ms": 15_000,  # a worker that hangs loses its partitions, and no rebalance waits longer for it
     "topic.metadata.refresh.interval.ms": 30_000,
     "allow.auto.create.topics": False,
 }
@@ -54,7 +54,8 @@ class Reader:
         topics: Sequence[str],
         every: Callable[[], Collection[Place]] | None = None,
     ) -> None:
-        self._config = {**READING, **config, "group.id": group}
+        self._complaints = Complaints()
+        self._config = {**READING, **config, "group.id": group, "error_cb": self._complaints.heard}
         self._topics = list(topics)
         self._every = every
         self._lock = threading.RLock()
@@ -64,19 +65,23 @@ class Reader:
         self._held: deque[Message] = deque()  # taken from the client, not yet given out
 
     def assigned(self, wait_s: float = 0.0) -> frozenset[Place]:
-        """The partitions this reader has at the moment; in a group they come and go with its members."""
+        """The partitions this reader has at the moment; in a group they come and go with its members.
+
+        Raises Unreachable where it has none because the brokers refuse it or are away, as `read` does.
+        """
         with self._lock:
             consumer = self._open()
             if self._every is not None:
                 self._take(frozenset(self._every()))
             elif not self._has:
                 self._hold(consumer.poll(wait_s))  # joining a group happens in here
+                self._tell()
             return self._has
 
     def read(self, at: Mapping[Place, int], limit: int, most_bytes: int, wait_s: float) -> list[Message]:
         """Records from these offsets on, in order within each partition, as soon as there are any; none after a time.
 
-        Raises Unreachable where the brokers refuse this consumer.
+        Raises Unreachable where there are none because the brokers refuse this consumer or are away.
         """
         with self._lock:
             for place, offset in at.items():
@@ -91,6 +96,10 @@ class Reader:
                 if self._is_due(message, at):
                     found.append(message)
                     size += len(message)
+            if found:
+                self._complaints.calm()
+            else:
+                self._tell()
             return found
 
     def end(self, place: Place) -> int:
@@ -102,6 +111,8 @@ class Reader:
                 found = self._open().get_watermark_offsets(TopicPartition(*place), timeout=END_S)
             except KafkaException as error:
                 raise Unreachable(f"The Kafka cluster does not answer ({error.args[0].str()}).") from error
+            if not found or found[1] < 0:
+                raise Unreachable("The Kafka cluster does not answer (a partition's leader is silent).")
             return int(found[1])
 
     def commit(self, offsets: Mapping[Place, int]) -> None:
@@ -118,10 +129,13 @@ class Reader:
                 log.debug("Kafka was not told how far we are", why=error.args[0].str())
 
     def close(self) -> None:
+        """Leave the group. Brokers that are silent now are not waited for: they miss this member by themselves."""
         with self._lock:
             consumer, self._consumer = self._consumer, None
-            if consumer is not None:
-                consumer.close()
+        if consumer is not None:
+            leaving = threading.Thread(target=consumer.close, name="leave", daemon=True)
+            leaving.start()
+            leaving.join(LEAVE_S)
 
     # ── the client ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,6 +155,7 @@ class Reader:
 
     def _assigned(self, _consumer: Consumer, places: Sequence[Any]) -> None:
         self._forget(frozenset((one.topic, one.partition) for one in places))
+        self._complaints.calm()
         log.info("partitions assigned", count=len(self._has))
 
     def _revoked(self, _consumer: Consumer, _places: Sequence[Any]) -> None:
@@ -183,9 +198,14 @@ class Reader:
         if error is None:
             self._held.append(message)
         elif error.name() in REFUSED:
-            raise Unreachable(f"The Kafka cluster refuses this consumer ({error.str()}).")
+            self._complaints.heard(error)
         else:
             log.info("the Kafka client says", why=error.str())
+
+    def _tell(self) -> None:
+        why = self._complaints.trouble()
+        if why:
+            raise Unreachable(f"The Kafka cluster does not let this consumer read ({why}).")
 
     def _is_due(self, message: Message, at: Mapping[Place, int]) -> bool:
         """Whether it comes next, or after a gap, in a partition that was asked for."""

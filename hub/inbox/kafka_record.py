@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hub.core.clock import Micros
-from hub.inbox.codec import EncodedRow, decode
+from hub.core.clock import LATEST, Micros
+from hub.inbox.codec import EncodedRow, decode, storable
 from hub.inbox.values import Message
 from hub.sdk.json import dumps, loads
 
-HEAD_BYTES = 2_048  # more than any head: ids have 128 characters and a hint is cut
+HEAD_BYTES = 4_096  # more than any head and key: ids have 128 characters and a hint is cut, each of them up to 6 bytes
 MAX_HINT = 200
 FOREIGN = "-"
 """Under this connection stands a record that the hub did not write; it ends in quarantine."""
@@ -39,14 +39,26 @@ def message_of(place: str, value: bytes | None, written_at: Micros) -> Message:
     head, _, body = (value or b"").partition(b"\n")
     try:
         connection_id, message_id, received_at, is_authentic, hint, is_fresh = loads(head)
-        return Message(str(connection_id), str(message_id), int(received_at), bool(is_authentic), hint, is_fresh, body)
+        message = Message(connection_id, message_id, received_at, bool(is_authentic), hint, bool(is_fresh), body)
+        if _is_ours(message):
+            return message
     except (ValueError, TypeError):
-        return Message(
-            FOREIGN,
-            f"record:{place}",
-            written_at,
-            is_authentic=False,
-            profile_hint=None,
-            has_fresh_id=False,
-            body=value or b"",
-        )
+        pass
+    at = min(max(0, written_at), LATEST)  # whoever wrote it may have written any time
+    return Message(
+        FOREIGN, f"record:{place}", at, is_authentic=False, profile_hint=None, has_fresh_id=False, body=value or b""
+    )
+
+
+def _is_ours(message: Message) -> bool:
+    """Whether a head holds what the hub writes, and so what the state database takes."""
+    connection_id, message_id, received_at = message[:3]
+    are_texts = isinstance(connection_id, str) and isinstance(message_id, str) and isinstance(received_at, int)
+    if not are_texts or not 0 <= received_at <= LATEST:
+        return False
+    return (
+        connection_id.isascii()
+        and connection_id.isalnum()
+        and len(connection_id) <= 26
+        and message_id == storable(message_id)
+    )

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
-from hub.core.kafka import client_config
+from hub.core.kafka import REFUSED, client_config
 from hub.core.settings import Settings
+from hub.inbox.kafka_admin import LOOK_S, Admin
 from hub.inbox.queue import Unreachable
 from hub.sdk.broker import PLAIN, TLS, Broker
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import Basic, Secret
 
-if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
-
-LOOK_S: Final = 3.0  # for an answer of the cluster
-AGAIN_S: Final = 0.1
 PARTITIONS_S: Final = 30.0  # how long the number of partitions is believed
 LEAST_REPLICAS: Final = 2
 SEGMENT_MS: Final = 3_600_000  # what is truncated leaves the brokers' disks once its segment is an hour old
@@ -33,12 +28,13 @@ SETTINGS: Final[Mapping[str, str]] = {
     "segment.ms": str(SEGMENT_MS),
 }
 """Of a topic that the hub makes. Only the hub deletes from it, and only what was applied."""
-
-T = TypeVar("T")
+UNTOLD: Final = REFUSED | {"_UNSUPPORTED_FEATURE", "UNSUPPORTED_VERSION"}
+"""Where brokers do not tell a topic's settings, now or later."""
 
 
 def connect_config(settings: Settings) -> dict[str, Any]:
     """What every client of the inbox's brokers is configured with. Raises ConfigurationError."""
+    _refuse_halves(settings)
     url = (TLS if settings.kafka_tls else PLAIN) + settings.kafka_bootstrap.replace(" ", "")
     key = _pem(settings.kafka_certificate_key, "HUB_KAFKA_CERTIFICATE_KEY")
     broker = Broker(
@@ -51,6 +47,17 @@ def connect_config(settings: Settings) -> dict[str, Any]:
     password = settings.kafka_password.get_secret_value()
     options = dict(_option(text) for text in settings.kafka_options.split(",") if text.strip())
     return options | client_config(url, broker, Basic(Secret(settings.kafka_user), Secret(password)))
+
+
+def _refuse_halves(settings: Settings) -> None:
+    """A setting that would silently do nothing leaves a connection open or unencrypted that was meant not to be."""
+    password = settings.kafka_password.get_secret_value()
+    if bool(settings.kafka_mechanism) != bool(settings.kafka_user and password):
+        raise ConfigurationError(
+            "HUB_KAFKA_MECHANISM, HUB_KAFKA_USER and HUB_KAFKA_PASSWORD belong together; set all or none."
+        )
+    if not settings.kafka_tls and (settings.kafka_ca or settings.kafka_certificate):
+        raise ConfigurationError("HUB_KAFKA_CA and HUB_KAFKA_CERTIFICATE need HUB_KAFKA_TLS; switch it on.")
 
 
 def _option(text: str) -> tuple[str, str]:
@@ -73,7 +80,7 @@ class Topic:
     def __init__(self, settings: Settings) -> None:
         self.name = settings.kafka_topic
         self._settings = settings
-        self._admin: AdminClient | None = None
+        self._admin = Admin(lambda: connect_config(settings), "The inbox's")
         self._lock = threading.Lock()
         self._partitions = 0
         self._counted_at = 0.0
@@ -94,11 +101,11 @@ class Topic:
 
     def ends(self, timeout_s: float = LOOK_S) -> dict[int, int]:
         """By partition, the offset that the next record gets. Raises Unreachable."""
-        return self._offsets("latest", timeout_s)
+        return self._admin.offsets(self.name, range(self.partitions()), "latest", timeout_s)
 
     def beginnings(self) -> dict[int, int]:
         """By partition, the first offset that can still be read. Raises Unreachable."""
-        return self._offsets("earliest", LOOK_S)
+        return self._admin.offsets(self.name, range(self.partitions()), "earliest")
 
     def truncate(self, before: Mapping[int, int]) -> int:
         """Delete the records before these offsets; how many went. Raises Unreachable, also where brokers cannot."""
@@ -110,72 +117,37 @@ class Topic:
         ]
         if not wanted:
             return 0
-        apart = self._client()  # brokers that do not know this request hang up, and others would wait for the line
-        done = self._asked(lambda _: apart.delete_records(wanted, request_timeout=LOOK_S, operation_timeout=LOOK_S))
-        return sum(_result(one).low_watermark - begin.get(place.partition, 0) for place, one in done.items())
+        apart = self._admin.another()  # brokers that do not know this request hang up; others would wait for the line
+        done = self._admin.ask(lambda _: apart.delete_records(wanted, request_timeout=LOOK_S, operation_timeout=LOOK_S))
+        results = {place.partition: self._admin.result(one) for place, one in done.items()}
+        return sum(one.low_watermark - begin.get(partition, 0) for partition, one in results.items())
 
     def replication(self) -> tuple[int, dict[str, str]]:
-        """The least number of replicas a partition has, and the topic's settings; empty where they may not be read."""
+        """The least number of replicas a partition has, and the topic's settings; empty where they may not be read.
+
+        Raises Unreachable: a topic of which nothing is known now must not pass for a safe one.
+        """
         from confluent_kafka import KafkaException, admin
 
         kinds: Any = admin  # its types are not told
-        replicas = min(len(one.replicas) for one in self._look().partitions.values())
+        found = self._admin.topics().get(self.name)
+        if found is None:
+            raise Unreachable(f"The inbox topic {self.name} is not known to every broker yet; try again in a moment.")
+        replicas = min(len(one.replicas) for one in found.partitions.values())
         wanted = [kinds.ConfigResource(kinds.ResourceType.TOPIC, self.name)]
+        asked = self._admin.ask(lambda admin: admin.describe_configs(wanted, request_timeout=LOOK_S))
         try:
-            found = [
-                one.result(LOOK_S) for one in self._open().describe_configs(wanted, request_timeout=LOOK_S).values()
-            ]
-        except KafkaException:
-            return replicas, {}
-        return replicas, {name: str(entry.value) for one in found for name, entry in one.items()}
-
-    # ── asking ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _open(self) -> AdminClient:
-        if self._admin is None:
-            self._admin = self._client()
-        return self._admin
-
-    def _client(self) -> AdminClient:
-        from confluent_kafka import KafkaException
-        from confluent_kafka.admin import AdminClient
-
-        try:
-            return AdminClient(connect_config(self._settings))
-        except KafkaException as error:
-            raise ConfigurationError(f"The HUB_KAFKA_… settings are not usable: {error.args[0].str()}.") from None
-
-    def _asked(self, ask: Callable[[AdminClient], T]) -> T:
-        from confluent_kafka import KafkaException
-
-        try:
-            return ask(self._open())
-        except KafkaException as error:
-            raise unreachable(error) from error
-
-    def _look(self) -> Any:
-        """The topic's metadata, or None. All topics are asked for: asking for one may make it."""
-        return self._asked(lambda admin: admin.list_topics(timeout=LOOK_S)).topics.get(self.name)
+            told = [self._admin.result(one) for one in asked.values()]
+        except Unreachable as error:
+            why = error.__cause__
+            if isinstance(why, KafkaException) and why.args[0].name() in UNTOLD:
+                return replicas, {}
+            raise
+        return replicas, {name: str(entry.value) for one in told for name, entry in one.items()}
 
     def _count(self) -> int:
-        found = self._look()
+        found = self._admin.topics().get(self.name)
         return 0 if found is None or found.error is not None else len(found.partitions)
-
-    def _offsets(self, which: str, timeout_s: float) -> dict[int, int]:
-        from confluent_kafka import TopicPartition, admin
-
-        kinds: Any = admin  # its types are not told
-        spec = getattr(kinds.OffsetSpec, which)()
-        places = {TopicPartition(self.name, one): spec for one in range(self.partitions())}
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                found = self._asked(lambda admin: admin.list_offsets(places, request_timeout=timeout_s))
-                return {place.partition: int(_result(one).offset) for place, one in found.items()}
-            except Unreachable:  # a partition may be between two leaders
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(AGAIN_S)
 
     # ── making ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,7 +160,9 @@ class Topic:
         config = {**SETTINGS, **largest, "min.insync.replicas": str(min(LEAST_REPLICAS, wanted.kafka_replication))}
         new = kinds.NewTopic(self.name, wanted.kafka_partitions, wanted.kafka_replication, config=config)
         try:
-            self._asked(lambda admin: admin.create_topics([new], request_timeout=LOOK_S))[self.name].result(LOOK_S * 2)
+            self._admin.ask(lambda admin: admin.create_topics([new], request_timeout=LOOK_S))[self.name].result(
+                LOOK_S * 2
+            )
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise ConfigurationError(
@@ -223,18 +197,3 @@ def unsafe(replicas: int, config: Mapping[str, str]) -> list[str]:
     if "compact" in config.get("cleanup.policy", "delete"):
         wrong.append("cleanup.policy compacts, which deletes messages that wait; set it to delete.")
     return wrong
-
-
-def _result(future: Future[Any]) -> Any:
-    from confluent_kafka import KafkaException
-
-    try:
-        return future.result(LOOK_S * 2)
-    except (KafkaException, TimeoutError) as error:
-        raise unreachable(error) from error
-
-
-def unreachable(error: BaseException) -> Unreachable:
-    """What an operator reads when the cluster does not answer."""
-    why = getattr(error.args[0], "str", None) if error.args else None
-    return Unreachable(f"The inbox's Kafka cluster does not answer ({why() if why else type(error).__name__}).")

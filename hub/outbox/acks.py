@@ -7,19 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.core.kafka import REFUSED
 from hub.sdk.errors import AuthFailed, DeliveryError, Permanent, Retryable, Split
 
-REFUSED: Final = frozenset(
-    [
-        "_AUTHENTICATION",
-        "CLUSTER_AUTHORIZATION_FAILED",
-        "ILLEGAL_SASL_STATE",
-        "SASL_AUTHENTICATION_FAILED",
-        "SECURITY_DISABLED",
-        "TOPIC_AUTHORIZATION_FAILED",
-        "UNSUPPORTED_SASL_MECHANISM",
-    ]
-)
 TOO_LARGE: Final = frozenset({"INVALID_MSG_SIZE", "MSG_SIZE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"})
 NO_TOPIC: Final = frozenset({"_UNKNOWN_PARTITION", "_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_ID", "UNKNOWN_TOPIC_OR_PART"})
 FINAL: Final = frozenset(

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from hub.core import clock
-from hub.outbox.acks import REFUSED, failure
+from hub.core.kafka import Complaints, client_config
+from hub.outbox.acks import failure
 from hub.outbox.guard import guard_servers
 from hub.outbox.masking import KEPT_BYTES, Mask
 from hub.outbox.sender import Exchange
-from hub.sdk.broker import TLS, Broker, request_of, servers_of
+from hub.sdk.broker import Broker, request_of, servers_of
 from hub.sdk.errors import ConfigurationError, DeliveryError, Permanent, Retryable, Split
 from hub.sdk.json import dumps
 from hub.sdk.values import Auth, Basic, Publish, Published, Request, Response
@@ -62,8 +63,7 @@ class Publisher:
         self._producer: Producer | None = None
         self._lock = threading.Lock()
         self._sound: Producer | None = None  # the one that the cluster answered, if nothing has failed since
-        self._last_error = ("", "")  # what the client last complained of in the background, since the last look
-        self._is_down = False  # it has complained that no broker is left
+        self._complaints = Complaints()
 
     def close(self) -> None:
         """Let the producer go; nothing is under way in it."""
@@ -93,9 +93,10 @@ class Publisher:
         """
         producer = self._open()
         producer.poll(0)  # lets the client say what it noticed meanwhile
-        if self._is_down:
+        is_down = self._complaints.is_down
+        if is_down:
             self.close()  # a client that lost everybody comes back ever more slowly; a new one tries at once
-        if self._is_down or producer is not self._sound:
+        if is_down or producer is not self._sound:
             producer, _ = self._look(LOOK_S, messages[0].topic)
         acks = _Acks(len(messages))
         for place, message in enumerate(messages):
@@ -117,7 +118,7 @@ class Publisher:
         from confluent_kafka import KafkaException
 
         producer = self._open()
-        self._last_error, self._is_down = ("", ""), False
+        self._complaints.calm()
         deadline = time.monotonic() + timeout_s
         found = None
         while found is None:
@@ -125,7 +126,7 @@ class Publisher:
                 found = producer.list_topics(**({"topic": topic} if topic else {}), timeout=min(TRY_S, timeout_s))
             except KafkaException as error:
                 producer.poll(0)  # lets it say what it complained of meanwhile
-                if self._is_down or time.monotonic() >= deadline:
+                if self._complaints.is_down or time.monotonic() >= deadline:
                     raise self._unreachable(error.args[0]) from error
         if not self._allow_private:
             guard_servers([(one.host, one.port) for one in found.brokers.values()], "A broker advertises")
@@ -134,16 +135,9 @@ class Publisher:
 
     def _unreachable(self, error: KafkaError) -> DeliveryError:
         """The client says only that it got no answer; why is what it complained of in the background."""
-        name, text = self._last_error
+        name, words = self._complaints.behind(error)
         self.close()  # a client that was refused once tries again ever more slowly; a new one tries at once
-        return failure(name or error.name(), text or error.str(), was_handed_over=False)
-
-    def _heard(self, error: KafkaError) -> None:
-        """A complaint of the client. One about credentials stays, whatever follows it."""
-        if error.name() == "_ALL_BROKERS_DOWN":
-            self._is_down = True
-        elif self._last_error[0] not in REFUSED:
-            self._last_error = (error.name(), error.str())
+        return failure(name, words, was_handed_over=False)
 
     def _open(self) -> Producer:
         with self._lock:
@@ -154,7 +148,7 @@ class Publisher:
                 if not self._allow_private:
                     guard_servers(self._servers, "The connection names")
                 try:
-                    self._producer = NewProducer({**self._config(), "error_cb": self._heard})
+                    self._producer = NewProducer({**self._config(), "error_cb": self._complaints.heard})
                 except KafkaException as error:
                     raise ConfigurationError(
                         f"The broker's settings are not usable: {self._mask(error.args[0].str())}."
@@ -163,12 +157,9 @@ class Publisher:
 
     def _config(self) -> dict[str, Any]:
         broker = self._broker
-        has_tls = self._hosts[broker.host].startswith(TLS)
         credentials = self._auth.get(broker.host)
-        config: dict[str, Any] = {
-            "bootstrap.servers": ",".join([_joined(*one) for one in self._servers]),
-            "client.id": "switchboard-hub",
-            "security.protocol": ("SASL_" if broker.mechanism else "") + ("SSL" if has_tls else "PLAINTEXT"),
+        login = credentials if isinstance(credentials, Basic) else None
+        return client_config(self._hosts[broker.host], broker, login) | {
             "acks": "all",
             "enable.idempotence": True,
             "compression.type": broker.compression,
@@ -176,15 +167,7 @@ class Publisher:
             "message.timeout.ms": round(broker.timeout_s * 1_000),
             "socket.connection.setup.timeout.ms": round(LOOK_S * 1_000),
             "topic.metadata.propagation.max.ms": min(NO_TOPIC_AFTER_MS, round(broker.timeout_s * 500)),
-            "log_level": 0,
         }
-        if broker.mechanism and isinstance(credentials, Basic):
-            config |= {
-                "sasl.mechanism": broker.mechanism,
-                "sasl.username": credentials.user.reveal(),
-                "sasl.password": credentials.password.reveal(),
-            }
-        return config | (_tls(broker) if has_tls else {})
 
 
 class _Acks:
@@ -226,16 +209,3 @@ def _produce(producer: Producer, message: Publish, acks: _Acks, place: int) -> N
         acks.refused(place, error.args[0], was_handed_over=False)
     except BufferError:
         acks.put(place, failure("_QUEUE_FULL", "too many messages wait", was_handed_over=False))
-
-
-def _tls(broker: Broker) -> dict[str, Any]:
-    import certifi
-
-    config: dict[str, Any] = {"ssl.ca.pem": broker.ca} if broker.ca else {"ssl.ca.location": certifi.where()}
-    if broker.certificate and broker.key is not None:
-        config |= {"ssl.certificate.pem": broker.certificate, "ssl.key.pem": broker.key.reveal()}
-    return config
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

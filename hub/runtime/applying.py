@@ -30,12 +30,22 @@ LOCK_PATIENCE_S = 5.0  # the process before this one may still be letting go
 
 
 def run_apply(hub: Installation, stop: threading.Event) -> None:
-    """Blocks until `stop`. Raises ConfigurationError on SQLite if another apply role holds the lock."""
+    """Blocks until `stop`. Raises ConfigurationError on SQLite if another apply role holds the lock, and whatever ended
+    the reading of topics: a role that no longer reads them must not look alive."""
     lock = role_lock(hub.engine, "apply")
     if hub.engine.dialect.name == "sqlite":
         wait_for(lock.acquire, stop, "apply")
     inbox = open_inbox(hub.settings, hub.engine)
-    reading = threading.Thread(target=Consumers(hub, inbox).run, args=(stop,), name="consumers", daemon=True)
+    defects: list[BaseException] = []
+
+    def read_topics() -> None:
+        try:
+            Consumers(hub, inbox).run(stop)
+        except BaseException as defect:  # noqa: BLE001 - raised again by the thread that waits for this one
+            defects.append(defect)
+            stop.set()
+
+    reading = threading.Thread(target=read_topics, name="consumers", daemon=True)
     try:
         reading.start()
         ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
@@ -44,6 +54,8 @@ def run_apply(hub: Installation, stop: threading.Event) -> None:
         reading.join(LEAVE_S)
         inbox.close()
         lock.release()
+    if defects:
+        raise defects[0]
 
 
 def wait_for(acquire: Any, stop: threading.Event, role: str) -> None:

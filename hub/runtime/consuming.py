@@ -7,26 +7,27 @@ between reads them again under the same ids, which counts duplicates and changes
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from hub.core import clock
-from hub.core.clock import to_datetime
+from hub.core.clock import LATEST, to_datetime
 from hub.core.counters import ACCEPTED
-from hub.core.database import insert, is_passing, read, write
+from hub.core.database import is_passing, read, write
 from hub.core.kafka import client_config
 from hub.core.logging import logger
 from hub.inbox.body import check_depth
-from hub.inbox.kafka_positions import POSITION
 from hub.inbox.kafka_reader import Place, Reader
 from hub.inbox.kafka_record import HEAD_BYTES
 from hub.inbox.queue import Inbox, Unreachable
 from hub.inbox.values import AcceptedRequest
 from hub.outbox.guard import guard_servers
+from hub.runtime import consuming_places as places
+from hub.runtime.consuming_doctor import made_anew
 from hub.runtime.installation import Installation
 from hub.sdk.broker import Subscription, servers_of
 from hub.sdk.contract import Source
@@ -37,6 +38,8 @@ AT_ONCE: Final = 500  # records of one append
 BYTES_AT_ONCE: Final = 4_194_304
 WAIT_S: Final = 0.5
 PAUSE_S: Final = 2.0  # after something that must be waited for
+TELL_S: Final = 60.0  # until the log says again why it waits
+LOOK_BACK_S: Final = 60.0
 SHOWN_BYTES: Final = 1_000  # kept of a record that is too large
 
 log = logger("consume")
@@ -56,6 +59,8 @@ class Consumer:
             wanted,
         )
         self._reader: Reader | None = None
+        self._told, self._told_at = "", 0.0
+        self._looked_at = 0.0
         settings = hub.settings
         self._most = min(settings.inflated_limit, settings.kafka_message_bytes - HEAD_BYTES)
 
@@ -64,14 +69,15 @@ class Consumer:
         try:
             while not stop.is_set():
                 try:
-                    self.step()
+                    if self.step():
+                        self._tell("")
                 except (Busy, Unreachable, ConfigurationError) as error:
-                    log.warning("a source's topics wait", connection=self._connection_id, why=str(error))
+                    self._tell(str(error))
                     stop.wait(PAUSE_S)
                 except DBAPIError as error:
                     if not is_passing(error):
                         raise
-                    log.warning("a source's topics wait", connection=self._connection_id, why=type(error.orig).__name__)
+                    self._tell(type(error.orig).__name__)
                     stop.wait(PAUSE_S)
         finally:
             self.close()
@@ -82,13 +88,15 @@ class Consumer:
         at = self._positions(reader, reader.assigned(WAIT_S))
         records = reader.read(at, AT_ONCE, BYTES_AT_ONCE, WAIT_S) if at else []
         if not records:
+            self._look_back(reader, at)
             return 0
-        messages = [message for one in records for message in self._messages(_record(one))]
+        messages = [message for one in records for message in self._messages(one)]
         if messages:
             self._inbox.append(AcceptedRequest(self._connection_id, clock.now(), messages))
             ACCEPTED.inc(len(messages))
         new = {(str(one.topic()), int(one.partition() or 0)): int(one.offset() or 0) + 1 for one in records}
-        self._move(new)
+        with write(self._hub.engine) as state:
+            places.move(state, self._connection_id, new)
         reader.commit(new)
         return len(records)
 
@@ -97,6 +105,16 @@ class Consumer:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _tell(self, why: str) -> None:
+        """Log why nothing is read, once in a while; an empty text says that reading goes on."""
+        now = time.monotonic()
+        if why and (why != self._told or now - self._told_at >= TELL_S):
+            log.warning("a source's topics wait", connection=self._connection_id, why=why)
+            self._told_at = now
+        elif self._told and not why:
+            log.info("a source's topics are read again", connection=self._connection_id)
+        self._told = why
 
     def _open(self) -> Reader:
         if self._reader is None:
@@ -107,13 +125,14 @@ class Consumer:
             self._reader = Reader(config, wanted.group, wanted.topics)
         return self._reader
 
-    def _messages(self, record: Record) -> Sequence[RawMessage]:
+    def _messages(self, one: Any) -> Sequence[RawMessage]:
         """What the source makes of a record; one it cannot read ends in quarantine, as it is."""
+        record = _record(one)
         value = record.value or b""
         if len(value) > self._most:
             return [_poison(record, b"too large: " + value[:SHOWN_BYTES])]
         try:
-            messages = self._source.receive_record(record)
+            messages = self._source.receive_record(replace(record, headers=_headers(one)))
             for message in messages:
                 check_depth(message.body)
         except PayloadInvalid:
@@ -121,43 +140,38 @@ class Consumer:
         except Exception:  # a connector's defect is one record's fault
             log.exception("a source could not read a record", connection=self._connection_id, place=_place(record))
             return [_poison(record, value)]
+        if any(len(message.body) > self._most for message in messages):  # the envelope may be larger than its record
+            return [_poison(record, b"too large: " + value[:SHOWN_BYTES])]
         return messages
 
-    def _positions(self, reader: Reader, places: frozenset[Place]) -> dict[Place, int]:
-        names = {_name(self._connection_id, place): place for place in places}
-        query = select(POSITION.c.name, POSITION.c.request_id).where(POSITION.c.name.in_(sorted(names)))
+    def _positions(self, reader: Reader, has: frozenset[Place]) -> dict[Place, int]:
         with read(self._hub.engine) as state:
-            known = {names[row.name]: int(row.request_id) for row in state.execute(query)}
-        if not self._wanted.from_beginning:
-            fresh = {place: reader.end(place) for place in places if place not in known}
-            self._move(fresh)
-            known |= fresh
-        return {place: known.get(place, 0) for place in places}
+            known = places.stored(state, self._connection_id, has)
+        if len(known) < len(has) and not self._wanted.from_beginning:
+            fresh = {place: reader.end(place) for place in has if place not in known}
+            with write(self._hub.engine) as state:
+                places.begin(state, self._connection_id, fresh)
+                known = places.stored(state, self._connection_id, has)
+        return {place: known.get(place, 0) for place in has}
 
-    def _move(self, new: Mapping[Place, int]) -> None:
-        """Forward only: a reader that was fenced off moves nothing back."""
-        if not new:
+    def _look_back(self, reader: Reader, at: Mapping[Place, int]) -> None:
+        """Once in a while, where nothing comes: is that because it never can? Raises ConfigurationError and Unreachable."""
+        if time.monotonic() - self._looked_at < LOOK_BACK_S:
             return
-        rows = sorted((_name(self._connection_id, place), offset) for place, offset in new.items())
-        with write(self._hub.engine) as state:
-            statement = insert(state, POSITION)
-            ahead = POSITION.c.request_id < statement.excluded.request_id
-            values = {"request_id": statement.excluded.request_id, "total": statement.excluded.total}
-            statement = statement.on_conflict_do_update(index_elements=["name"], set_=values, where=ahead)
-            state.execute(statement, [{"name": name, "request_id": at, "total": at} for name, at in rows])
-
-
-def _name(connection_id: str, place: Place) -> str:
-    topic, partition = place
-    if len(topic) > 50:
-        topic = blake2b(topic.encode(), digest_size=16).hexdigest()
-    return f"source:{connection_id}:{partition}:{topic}"
+        self._looked_at = time.monotonic()
+        for place, offset in at.items():
+            if reader.end(place) < offset:
+                raise ConfigurationError(made_anew(place[0]))
 
 
 def _record(message: Any) -> Record:
-    headers = {name: value or b"" for name, value in message.headers() or ()}
-    at = to_datetime(max(0, message.timestamp()[1]) * 1_000)
-    return Record(message.topic(), message.partition(), message.offset(), message.key(), message.value(), headers, at)
+    """Without its headers. Producers may write any time, also one that no calendar has."""
+    at = to_datetime(min(max(0, message.timestamp()[1]) * 1_000, LATEST))
+    return Record(message.topic(), message.partition(), message.offset(), message.key(), message.value(), {}, at)
+
+
+def _headers(message: Any) -> dict[str, bytes]:
+    return {name: value or b"" for name, value in message.headers() or ()}
 
 
 def _place(record: Record) -> str:

@@ -13,6 +13,7 @@ from hub.inbox.queue import Inbox
 from hub.registry.values import Connection
 from hub.runtime.installation import Installation
 from hub.runtime.live import LiveConnections
+from hub.sdk.errors import ConfigurationError
 
 LOOK_S = 1.0
 
@@ -37,10 +38,11 @@ class Consumers:
         while not stop.is_set():
             try:
                 self.look()
-            except DBAPIError as error:
-                if not is_passing(error):
+            except (DBAPIError, ConfigurationError) as error:
+                if isinstance(error, DBAPIError) and not is_passing(error):
                     raise
-                logger("consume").warning("the sources are looked at again later", why=type(error.orig).__name__)
+                why = type(error.orig).__name__ if isinstance(error, DBAPIError) else str(error)
+                logger("consume").warning("the sources are looked at again later", why=why)
             stop.wait(LOOK_S)
         for one in self._running.values():
             one.stop.set()

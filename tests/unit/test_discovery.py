@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import BaseModel, Field, SecretStr
@@ -64,6 +66,32 @@ def test_a_folder_that_is_no_longer_named_is_gone_and_one_of_the_same_name_is_re
     assert none is None
     assert second.source_class is not None
     assert second.sender_class().__name__ == "SimulatedAcme"
+
+
+def test_connectors_are_found_while_other_threads_import():
+    """As in a role whose threads load what they need with their first message."""
+    is_done = threading.Event()
+    names = [f"imported_meanwhile_{number}" for number in range(20_000)]
+
+    def imports() -> None:
+        for name in names:
+            sys.modules[name] = ModuleType(name)
+            if is_done.is_set():
+                return
+
+    every = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = threading.Thread(target=imports)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert "braze" in discover()
+    finally:
+        sys.setswitchinterval(every)
+        is_done.set()
+        thread.join()
+        for name in names:
+            sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from hub.core.database import read, write
 from hub.core.settings import Settings
-from hub.inbox import kafka as kafka_inbox
-from hub.inbox import kafka_positions as positions
-from hub.inbox import kafka_topic
+from hub.inbox import kafka_admin, kafka_topic
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
-from hub.inbox.queue import Superseded, Unreachable
+from hub.inbox.queue import Unreachable
 from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest
-from hub.ledger.retention import totals
-from hub.sdk.errors import Busy, ConfigurationError, TooLarge
+from hub.sdk.errors import Busy, TooLarge
 from hub.sdk.values import RawMessage
 from tests.harness import eventually
 from tests.kafka import Kafka
-from tests.rooms.inbox.conftest import CONNECTION, NOW, Opener, accepted, apply, ids, terms, until
+from tests.rooms.inbox.conftest import CONNECTION, NOW, accepted, apply, ids, terms, until
 
 ANSWER_S = 9.0  # a sender has its answer by then, whatever the brokers do
 
@@ -57,13 +53,6 @@ def whole_line(kafka_broker: Kafka) -> Iterator[None]:
 def settings_of(inbox: Inbox) -> Settings:
     assert isinstance(inbox, KafkaInbox)
     return inbox._settings
-
-
-def place(inbox: Inbox, engine: Engine, offset: int) -> None:
-    """Pretend that the first partition was applied up to here."""
-    topic = settings_of(inbox).kafka_topic
-    with write(engine) as state:
-        assert positions.advance(state, topic, positions.stored(state, topic), {0: offset})
 
 
 # ── brokers that do not answer ───────────────────────────────────────────────────────────────────────────────────
@@ -100,7 +89,7 @@ def test_after_a_failure_the_next_senders_are_told_at_once(inbox, kafka_broker):
 
 
 def test_reading_and_counting_say_that_the_brokers_are_away(inbox, engine, kafka_broker, monkeypatch):
-    monkeypatch.setattr(kafka_topic, "LOOK_S", 0.5)
+    monkeypatch.setattr(kafka_admin, "LOOK_S", 0.5)
     inbox.append(accepted("a"))
     kafka_broker.line.close()
     with pytest.raises(Unreachable):
@@ -158,28 +147,6 @@ def test_a_record_that_the_hub_did_not_write_comes_out_as_nobodys(inbox, engine,
     until(lambda: found.extend(apply(inbox)) or len(found) == 3)
     assert [message.connection_id for message in found] == [CONNECTION, "-", CONNECTION]
     assert found[1].body == b"hello"
-
-
-def test_messages_that_vanish_unapplied_are_counted_as_lost(inbox, engine, monkeypatch):
-    """As where a retention time deleted them: the next record that comes is further on than expected."""
-    for name in "abcd":
-        inbox.append(accepted(name))
-    reader = inbox._open_reader()
-    original = reader.read
-    monkeypatch.setattr(reader, "read", lambda *given: [one for one in original(*given) if one.offset() >= 2])
-    assert ids(apply(inbox)) == ["c", "d"]
-    assert terms(inbox, engine) == (4, 0)
-    with read(engine) as state:
-        assert totals(state) == {"ignored": {kafka_inbox.LOST: 2}}
-
-
-def test_a_topic_made_anew_says_so_instead_of_staying_silent(inbox, engine, monkeypatch):
-    monkeypatch.setattr(kafka_inbox, "SHORT_S", 0)
-    inbox.append(accepted("a"))
-    place(inbox, engine, 9)
-    with pytest.raises(ConfigurationError, match="made anew"):
-        apply(inbox)
-    assert [level for level, text in examine(settings_of(inbox), engine) if "made anew" in text] == ["error"]
 
 
 def test_what_waited_in_the_database_before_kafka_is_applied_first_and_stays_in_the_books(inbox, engine, tmp_path):
@@ -262,27 +229,6 @@ def test_a_missing_topic_is_made_with_settings_that_keep_what_waits(inbox):
 # ── truncating ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_only_what_was_applied_is_deleted_and_an_erasure_says_when_that_is_done(inbox, engine, monkeypatch):
-    """The tests' broker cannot delete records, so its answers are played here."""
-    inbox.append(accepted("a", "b", "c"))
-    apply(inbox, limit=2)
-    asked: list[dict[int, int]] = []
-    begin = {0: 0}
-
-    def truncate(before: dict[int, int]) -> int:
-        asked.append(dict(before))
-        gone, begin[0] = before[0] - begin[0], before[0]
-        return gone
-
-    monkeypatch.setattr(inbox._topic, "truncate", truncate)
-    monkeypatch.setattr(inbox._topic, "beginnings", lambda: begin)
-    assert inbox.left() == (2, 1)
-    assert inbox.prune(NOW) == 2
-    assert asked == [{0: 2}]
-    assert inbox.left() == (0, 1)
-    assert inbox.prune(NOW) == 0
-
-
 def test_brokers_that_cannot_delete_are_asked_again_only_later(inbox, monkeypatch):
     inbox.append(accepted("a"))
     apply(inbox)
@@ -295,32 +241,3 @@ def test_brokers_that_cannot_delete_are_asked_again_only_later(inbox, monkeypatc
     monkeypatch.setattr(inbox._topic, "truncate", refuse)
     assert [inbox.prune(NOW), inbox.prune(NOW)] == [0, 0]
     assert len(asked) == 1
-
-
-# ── groups ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_workers_share_the_partitions_and_a_departed_ones_messages_go_to_the_other(open_another: Opener, engine, queue):
-    first, second = [open_another(kafka_group="rebalanced", kafka_partitions=4) for _ in range(2)]
-    first._is_sole = second._is_sole = False
-    names = [f"m{number}" for number in range(200)]
-    found: list[str] = []
-
-    def takes(inbox: Inbox) -> list[str]:
-        try:
-            return ids(apply(inbox, limit=20))
-        except Superseded:
-            return []
-
-    def both() -> bool:
-        found.extend(takes(first) + takes(second))
-        return all(inbox._reader is not None and inbox._reader._has for inbox in (first, second))
-
-    eventually(both, what="both workers having partitions")
-    first.append(accepted(*names[:100]))
-    eventually(lambda: both() and len(found) >= 100, what="the first hundred")
-    second.close()
-    first.append(accepted(*names[100:]))
-    eventually(lambda: found.extend(takes(first)) or len(found) >= 200, what="the second hundred")
-    assert sorted(found) == sorted(names)
-    assert terms(first, engine) == (200, 0)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from sqlalchemy import Engine
 
 from connectors.kafka.connector import Kafka as Connector
@@ -38,6 +30,7 @@ from hub.sdk.values import Publish, Published, Request
 from tests.harness import eventually
 from tests.kafka import Kafka, broker
 from tests.rooms.outbox.world import World
+from tests.tls import new_authority
 
 ROOT = Path(__file__).resolve().parents[3]
 SHORT_S = 2
@@ -159,7 +152,9 @@ def test_a_cluster_that_went_away_unnoticed_by_any_call_is_known_to_have_nothing
     sender = publishing(connector(cluster, topic))
     sender.publish([said(topic, "cust_1")])
     cluster.line.close()
-    eventually(lambda: sender._producer.poll(0.01) is not None and sender._is_down, what="the client's notice")
+    eventually(
+        lambda: sender._producer.poll(0.01) is not None and sender._complaints.is_down, what="the client's notice"
+    )
 
     with pytest.raises(Retryable, match="nothing was stored") as refusal:
         sender.publish([said(topic, "cust_2")])
@@ -306,32 +301,10 @@ def test_a_check_tells_refused_credentials_from_an_absent_cluster(check, cluster
 # ── TLS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that only its holder trusts, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "brokers of a test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "broker.pem"
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(made.public_bytes(Encoding.PEM) + secret)
-    return file
-
-
-def test_brokers_are_trusted_by_their_authority_only(authority):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority)
-    ca = authority.read_text().partition("-----BEGIN PRIVATE")[0]
-    with broker(context) as secured:
-        trusting = publishing(connector(secured, "people", tls=True, ca=ca))
+def test_brokers_are_trusted_by_their_authority_only(tmp_path):
+    authority = new_authority(tmp_path)
+    with broker(authority) as secured:
+        trusting = publishing(connector(secured, "people", tls=True, ca=authority.pem))
         strange = publishing(connector(secured, "people", tls=True))
 
         (answer,) = trusting.publish([said("people", "cust_1")])

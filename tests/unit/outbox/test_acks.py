@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError
 
+from hub.core.kafka import REFUSED
 from hub.outbox import acks
 from hub.outbox.acks import failure
 from hub.sdk.errors import AuthFailed, Permanent, Retryable, Split
 
-NAMED = [acks.REFUSED, acks.TOO_LARGE, acks.NO_TOPIC, acks.FINAL, acks.NEVER_TAKEN]
+NAMED = [REFUSED, acks.TOO_LARGE, acks.NO_TOPIC, acks.FINAL, acks.NEVER_TAKEN]
 
 
 @pytest.mark.parametrize(
