@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from hub.runtime.erasure import erasure_in_queue
 from sqlalchemy import Engine
 
 from hub.api.services import Services
 from hub.app import build
 from hub.core import clock
+from hub.core.database import read
 from hub.inbox import kafka as kafka_inbox
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
 from hub.inbox.values import AcceptedRequest
+from hub.profiles import requests
+from hub.runtime.erasing.person import erasure_in_queue
+from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.live import LiveConnections
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
@@ -143,6 +146,25 @@ def test_an_erasure_says_when_nothing_of_the_person_is_left_in_the_topic(whole, 
     applies(whole, 3)
     assert erasure_in_queue(whole.hub)["inbox"].startswith("Complete: nothing can be read")
     assert whole.profile("cust_1") is None
+
+
+def test_a_request_to_erase_is_complete_when_the_topic_is_truncated_past_what_stood_in_it(whole):
+    whole.receives(identify("ada"), identify("bo"))
+    applies(whole, 2)
+    done = whole.erases("ada")
+    watch = ErasureWatch(whole.hub)
+
+    def status() -> str:
+        watch.step(clock.now())
+        with read(whole.engine) as database:
+            record = requests.find(database, "", done["request_id"])
+        assert record is not None
+        return record.status
+
+    assert [status(), status()] == ["in_progress", "in_progress"]
+    whole.receives(identify("cy"))  # what comes later has nothing to do with it
+    assert whole.inbox.prune(0) == 2
+    assert status() == "completed"
 
 
 def test_where_brokers_cannot_delete_an_erasure_says_that_it_is_not_complete(opened, unable, monkeypatch):
