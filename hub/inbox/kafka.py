@@ -249,7 +249,7 @@ class KafkaInbox:
         """Reads single records, so it fetches little."""
         if self._scout is None:
             little = {"fetch.message.max.bytes": 1_000, "queued.min.messages": 1}
-            config = connect_config(self._settings) | little
+            config = self._reading() | little
             self._scout = Reader(config, f"{self._settings.kafka_group}-look", [self._topic.name], self._every)
         self._scout.assigned()
         return self._scout
@@ -258,8 +258,12 @@ class KafkaInbox:
         if self._reader is None:
             self._topic.partitions()  # makes the topic, or refuses it
             every = self._every if self._is_sole else None
-            self._reader = Reader(connect_config(self._settings), self._settings.kafka_group, [self._topic.name], every)
+            self._reader = Reader(self._reading(), self._settings.kafka_group, [self._topic.name], every)
         return self._reader
+
+    def _reading(self) -> dict[str, Any]:
+        """Everything is read, as everything counts: a foreign transaction that never ends must not hold up the rest."""
+        return connect_config(self._settings) | {"isolation.level": "read_uncommitted"}
 
     def _every(self) -> list[Place]:
         return [(self._topic.name, one) for one in range(self._topic.partitions())]

@@ -24,10 +24,6 @@ END_S: Final = 3.0
 LEAVE_S: Final = 3.0
 QUEUE_KBYTES: Final = 16_384  # held by the client beforehand
 READING: Final[Mapping[str, Any]] = {
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "auto.offset.reset": "earliest",  # where a position was deleted; the gap is counted
-    "isolation.level": "read_uncommitted",
     "fetch.wait.max.ms": 100,
     "fetch.error.backoff.ms": 100,
     "queued.max.messages.kbytes": QUEUE_KBYTES,
@@ -35,8 +31,16 @@ READING: Final[Mapping[str, Any]] = {
     "heartbeat.interval.ms": 1_000,
     "max.poll.interval.ms": 15_000,  # a worker that hangs loses its partitions, and no rebalance waits longer for it
     "topic.metadata.refresh.interval.ms": 30_000,
-    "allow.auto.create.topics": False,
 }
+ALWAYS: Final[Mapping[str, Any]] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "earliest",  # where a position was deleted; the gap is counted
+    "allow.auto.create.topics": False,
+    "group.protocol": "classic",  # with others, and other strategies, partitions come and go one by one
+    "partition.assignment.strategy": "range,roundrobin",
+}
+"""What nobody's options change: the reader counts on it."""
 
 Place = tuple[str, int]
 """A topic and one of its partitions."""
@@ -45,7 +49,10 @@ log = logger("inbox")
 
 
 class Reader:
-    """One consumer. With `group` the partitions are shared among its members, else this reader has `every` one."""
+    """One consumer. With `group` the partitions are shared among its members, else this reader has `every` one.
+
+    Records of transactions are read once those are committed, and aborted ones never, unless `config` says otherwise.
+    """
 
     def __init__(
         self,
@@ -55,7 +62,13 @@ class Reader:
         every: Callable[[], Collection[Place]] | None = None,
     ) -> None:
         self._complaints = Complaints()
-        self._config = {**READING, **config, "group.id": group, "error_cb": self._complaints.heard}
+        self._config = {
+            **READING,
+            **config,
+            **ALWAYS,
+            "group.id": group,
+            "error_cb": self._complaints.heard,
+        }
         self._topics = list(topics)
         self._every = every
         self._lock = threading.RLock()

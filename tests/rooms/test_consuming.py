@@ -196,6 +196,19 @@ def test_whatever_a_record_holds_it_ends_in_a_named_state_and_stops_nobody(whole
         assert whole.profile("cust_1")["events"] == {"signed_up": 1}
 
 
+def test_a_record_that_outgrows_the_inbox_with_its_envelope_ends_in_quarantine(whole, kafka, topic):
+    publish(kafka, topic, b'{"filler": "%b"}' % (b"x" * 300), b'{"filler": "%b"}' % (b"x" * 100))
+    made = add(whole, kafka, topic, envelope="true")
+    consumer = reading(whole, made)
+    consumer._most = 350
+    assert taken(consumer, 2) == 2
+    consumer.close()
+    whole.applies()
+
+    reasons = sorted(reason for _, reason in whole.messages(connection_id=made.id).values())
+    assert reasons == ["no_rule", "not_json"]
+
+
 def test_whoever_comes_second_begins_where_the_first_one_decided(whole, kafka, topic):
     """Two readers see a new partition, as after a rebalance nobody was told of; the second one sees a later end."""
     publish(kafka, topic, *[seen_event(number) for number in range(5)])

@@ -39,12 +39,13 @@ def topic(kafka: Kafka) -> str:
 
 
 @pytest.fixture
-def join(kafka: Kafka, topic: str) -> Iterator[Callable[[], Reader]]:
+def join(kafka: Kafka, topic: str) -> Iterator[Callable[..., Reader]]:
     """Another member of the topic's group."""
     every: list[Reader] = []
 
-    def make() -> Reader:
-        every.append(Reader({"bootstrap.servers": kafka.servers, "log_level": 0}, f"g-{topic}", [topic]))
+    def make(**options: object) -> Reader:
+        config = {"bootstrap.servers": kafka.servers, "log_level": 0, **options}
+        every.append(Reader(config, f"g-{topic}", [topic]))
         return every[-1]
 
     yield make
@@ -107,11 +108,15 @@ def test_a_batch_ends_at_its_limits_and_the_next_goes_on_there(kafka, topic, joi
         assert [offset for one, offset in found if one == partition] == list(range(10)), "in order"
 
 
-def test_what_another_member_left_is_given_to_those_that_stay(kafka, topic, join):
+@pytest.mark.parametrize(
+    "options", [{}, {"partition.assignment.strategy": "cooperative-sticky", "auto.offset.reset": "latest"}]
+)
+def test_what_another_member_left_is_given_to_those_that_stay(kafka, topic, join, options):
+    """Whatever an operator's options say of it."""
     publish(kafka, topic, 5)
-    first = join()
+    first = join(**options)
     has(first, 2)
-    second = join()
+    second = join(**options)
     eventually(
         lambda: first.read({}, 1, 1, 0.05) is not None and len(second.assigned(0.05)) == 1 == len(first.assigned()),
         what="both having one",
@@ -120,6 +125,33 @@ def test_what_another_member_left_is_given_to_those_that_stay(kafka, topic, join
     second.close()
     eventually(lambda: first.read({}, 1, 1, 0.05) is not None and len(first.assigned()) == 2, what="all being back")
     assert len(reads(first, dict.fromkeys(first.assigned(), 0), 10)) == 10
+
+
+def test_records_of_a_transaction_count_once_it_is_committed(kafka, topic, join):
+    producer = Producer(kafka.config(**{"transactional.id": topic}))
+    producer.init_transactions(10)
+    for name, ends in (("a", True), ("b", False), ("c", True)):
+        producer.begin_transaction()
+        producer.produce(topic, name, partition=0)
+        producer.flush(10)
+        (producer.commit_transaction if ends else producer.abort_transaction)(10)
+    producer.begin_transaction()
+    producer.produce(topic, "not yet", partition=0)
+    producer.flush(10)
+    reader = join()
+    at = dict.fromkeys(has(reader, 2), 0)
+    found: list[bytes] = []
+    eventually(
+        lambda: (
+            found.extend(one.value() for one in reader.read(at, 1, LARGE, 0.1))
+            or at.update(reader._next)
+            or b"c" in found
+        ),
+        what="the last committed one",
+    )
+    assert found == [b"a", b"c"]
+    assert reader.read(dict(reader._next), 1, LARGE, 0.5) == []
+    producer.abort_transaction(10)
 
 
 @pytest.mark.parametrize("how", ["cut", "close"])
