@@ -72,22 +72,20 @@ def addressees(connection: Connection, source_ids: Iterable[str]) -> dict[str, s
 
 def audience(connection: Connection, after: str | None, limit: int) -> list[str]:
     """A page of everyone: source_ids of profiles that are not merged into another, in order, after `after`."""
-    marker = "%s" if connection.dialect.name == "postgresql" else "?"
-    query = f"SELECT source_id FROM profile WHERE source_id > {marker} AND survivor IS NULL AND {_MARKED} <> '{MARK}'"
-    rows = connection.exec_driver_sql(f"{query} ORDER BY source_id LIMIT {marker}", (after or "", limit))
-    return [row[0] for row in rows]
+    return _page(connection, "<>", after, limit)
 
 
 def anonymous(connection: Connection, after: str | None, limit: int) -> list[str]:
-    """A page of those who were kept under an anonymous id that no link claims.
+    """A page of those who were kept under an anonymous id that no link claims."""
+    return _page(connection, "=", after, limit)
 
-    Of several that are linked to each other it is the one they are read through, whether or not anything was said under it.
-    """
+
+def _page(connection: Connection, sort: str, after: str | None, limit: int) -> list[str]:
     marker = "%s" if connection.dialect.name == "postgresql" else "?"
-    read_as = "coalesce(survivor, source_id)"
-    query = f"SELECT DISTINCT {read_as} FROM profile WHERE source_id >= '{MARK}' AND {_MARKED} = '{MARK}'"
-    query = f"{query} AND substr({read_as}, 1, {len(MARK)}) = '{MARK}' AND {read_as} > {marker}"
-    rows = connection.exec_driver_sql(f"{query} ORDER BY 1 LIMIT {marker}", (after or "", limit))
+    query = (
+        f"SELECT source_id FROM profile WHERE source_id > {marker} AND survivor IS NULL AND {_MARKED} {sort} '{MARK}'"
+    )
+    rows = connection.exec_driver_sql(f"{query} ORDER BY source_id LIMIT {marker}", (after or "", limit))
     return [row[0] for row in rows]
 
 
@@ -172,20 +170,16 @@ def _state(topic: str, said: Sequence[Said]) -> ConsentState:
 def _read(connection: Connection, source_ids: Iterable[str]) -> tuple[dict[str, str], dict[str, _Person]]:
     """Each known source_id to its survivor, and the survivors with everyone merged into them."""
     query = "SELECT source_id, survivor, fields FROM profile WHERE source_id"
-    told = sorted(set(source_ids))
-    asked = select_by(connection, query, told)
+    asked = select_by(connection, query, sorted(set(source_ids)))
     roots = {source_id: survivor or source_id for source_id, survivor, _ in asked}
     known = {source_id: fields for source_id, _, fields in asked}
-    silent = [one for one in told if one not in roots and is_anonymous(one)]  # without a row, others may lead to it
-    wanted = sorted({*roots.values(), *silent})
+    wanted = sorted(set(roots.values()))
     absent = [root for root in wanted if root not in known]
     known.update([(row[0], row[2]) for row in select_by(connection, query, absent)])
     merged: dict[str, list[tuple[str, str]]] = {}
     query = "SELECT survivor, source_id, fields FROM profile WHERE survivor"
     for root, source_id, fields in select_by(connection, query, wanted):
-        merged.setdefault(root, [(root, known.get(root, "{}"))]).append((source_id, fields))
-    roots |= {one: one for one in silent if one in merged}
-    wanted = sorted(set(roots.values()))
+        merged.setdefault(root, [(root, known[root])]).append((source_id, fields))
     people = {root: _joined(merged[root]) if root in merged else _alone(root, known[root]) for root in wanted}
     return roots, people
 

@@ -137,23 +137,6 @@ def test_an_anonymous_id_has_no_row_until_something_is_said_under_it(engine):
         assert store.show(state, "u")["events"] == {"seen": 1}
 
 
-def test_anonymous_ids_that_are_linked_are_listed_as_the_one_they_are_read_through_with_or_without_a_row(engine):
-    told_of = change(A2, identities=[("email", "ada@example.com")], links=[(A2, A1)])
-    with write(engine) as state:
-        merge(state, applied(told_of, "m1"))
-        assert reading.anonymous(state, None, 9) == [A1]
-        assert reading.anonymous(state, A1, 9) == []
-        for asked in (A1, A2):
-            found = reading.show(state, asked)
-            assert found is not None
-            assert (found["source_id"], found["identities"]) == (A1, {"email": ["ada@example.com"]})
-        assert reading.show(state, A3) is None
-        merge(state, applied(change(A1, events=[event("seen")]), "m2"))
-        assert reading.anonymous(state, None, 9) == [A1]
-        merge(state, applied(change("ada", links=[(A1, "ada")]), "m3"))
-        assert reading.anonymous(state, None, 9) == []
-
-
 def test_a_link_told_again_writes_nothing_and_takes_no_lock(engine):
     with write(engine) as state:
         merge(state, applied(change("u", 1, fields={"name": "Ada"}, links=[(A1, "u")])))
