@@ -1,7 +1,8 @@
 """Links between source_ids and to anonymous ids, and the redirects they make.
 
-An anonymous id has a row of its own only if something was said under it; its links wait for that. It may be linked to
-very many people (a kiosk, a sender that gives everyone the same id), so they are never all read where two will do.
+An anonymous id has a row of its own only if something was said under it, or of it and another one: its links to people
+wait for that. It may be linked to very many people (a kiosk, a sender that gives everyone the same id), so they are
+never all read where two will do.
 """
 
 from __future__ import annotations
@@ -54,6 +55,13 @@ class Circle(NamedTuple):
 def ends(changes: Iterable[AppliedChange]) -> set[str]:
     """Every id that a link of these changes names; a link to oneself says nothing."""
     return {end for one in changes for link in one.change.links if link.loser != link.survivor for end in link[:2]}
+
+
+def with_rows(changes: Iterable[AppliedChange]) -> set[str]:
+    """Those of `ends` that must have a row: source_ids, and anonymous ids linked to each other, since one of them is the
+    one that the others are read through."""
+    links = {link[:2] for one in changes for link in one.change.links if link.loser != link.survivor}
+    return {end for pair in links for end in pair if not is_anonymous(end) or all(map(is_anonymous, pair))}
 
 
 def hold_for_new(connection: Connection, changes: Iterable[AppliedChange]) -> None:

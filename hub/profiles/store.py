@@ -17,7 +17,7 @@ from hub.mapping.anonymous import is_anonymous
 from hub.profiles.bulk import Values, insert_new, select_by, table, update_rows
 from hub.profiles.erasure import erase, erased, lift
 from hub.profiles.facts import withdraw_facts, write_consents, write_events, write_identities
-from hub.profiles.links import ends, hold_for_new, redraw, write_links
+from hub.profiles.links import ends, hold_for_new, redraw, with_rows, write_links
 from hub.profiles.orders import write_orders
 from hub.profiles.reading import audience, consent_for, find, redirects, show, terms, views
 from hub.profiles.rules.stamps import ADDRESSES, AUDIENCE, Document, contribution, shown_value, withdraw
@@ -42,8 +42,7 @@ def merge(connection: Connection, changes: Sequence[AppliedChange], now: Micros,
     gone = erased(connection, linked, digest) if linked else set()
     links, relinked = write_links(connection, changes, gone)
     hold_for_new(connection, changes)
-    people = {one for one in linked - gone if not is_anonymous(one)}
-    created, changed, told = _merge_profiles(connection, changes, people, now)
+    created, changed, told = _merge_profiles(connection, changes, with_rows(changes) - gone, now)
     joined = redraw(connection, relinked | {one for one in created if is_anonymous(one)})
     withdraw_facts(connection, [applied for applied in changes if applied.revision])
     write_identities(connection, changes)

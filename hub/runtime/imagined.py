@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import Micros
+from hub.profiles.links import with_rows
 from hub.profiles.rules.clusters import survivors
 from hub.profiles.rules.stamps import (
     STATUS,
@@ -43,9 +43,9 @@ class Imagined:
         links: set[tuple[str, str]] = set()
         for applied in changes:
             links.update((link.loser, link.survivor) for link in applied.change.links if link.loser != link.survivor)
-            for end in {end for pair in links for end in pair if not is_anonymous(end)}:
-                self._documents.setdefault(end, {})
             self._hear(applied)
+        for end in with_rows(changes):
+            self._documents.setdefault(end, {})
         chosen = survivors(links)
         self.roots = {source_id: chosen.get(source_id, source_id) for source_id in self._documents}
 

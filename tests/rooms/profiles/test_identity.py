@@ -50,7 +50,7 @@ def test_every_redirect_is_what_the_rule_makes_of_all_links(engine, history, dat
     shuffled = data.draw(st.permutations(messages + messages[:2]))
     run(engine, split(shuffled, data.draw(st.lists(st.integers(0, 9), max_size=5))))
     chosen = survivors(told(messages))
-    people = {end for pair in told(messages) for end in pair if not is_anonymous(end)}
+    people = {end for pair in told(messages) for end in pair if not is_anonymous(end) or all(map(is_anonymous, pair))}
     speaking = {str(one.change.source_id) for one in messages}
     with read(engine) as state:
         assert redirects(state) == {one: chosen.get(one, one) for one in people | speaking}
@@ -135,6 +135,17 @@ def test_an_anonymous_id_has_no_row_until_something_is_said_under_it(engine):
         late = merge(state, applied(change(A1, events=[event("seen")]), "m2"))
         assert (late.created, late.joined) == ((A1,), ("u",))
         assert store.show(state, "u")["events"] == {"seen": 1}
+
+
+def test_an_anonymous_id_is_read_though_the_one_it_is_linked_to_never_spoke(engine):
+    with write(engine) as state:
+        merge(state, applied(change(A2, fields={"name": "x"}, links=[(A2, A1)])))
+        assert redirects(state) == {A1: A1, A2: A1}
+        assert reading.anonymous(state, None, 9) == [A1]
+        assert store.show(state, A2)["traits"] == {"name": "x"}
+        assert store.show(state, A2)["redirected_from"] == A2
+        merge(state, applied(change("u", links=[(A1, "u")]), "m3"))
+        assert store.show(state, "u")["merged"] == [A1, A2]
 
 
 def test_a_link_told_again_writes_nothing_and_takes_no_lock(engine):
