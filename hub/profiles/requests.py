@@ -24,6 +24,7 @@ from hub.sdk.values import ErasureStatus
 EXPECTED: Micros = 30 * DAY
 """By when an erasure is expected to be complete, unless its source says otherwise: within a month (GDPR, article 12)."""
 LATE: Micros = HOUR  # an erasure takes seconds: one that is pending for so long is stuck
+WEEK: Micros = 7 * DAY
 NEWER = "A later change of status is told instead."
 
 _ERASURE = table(ErasureRow)
@@ -118,9 +119,10 @@ def troubles(connection: Connection, now: Micros) -> list[str]:
                 found.append(f"{name} should have been complete by {iso(record.expected_at)} and is {status}.")
             elif status is ErasureStatus.PENDING and now > record.acts_at + LATE:
                 found.append(f"{name} has not been carried out yet; see whether its message waits or is quarantined.")
-    dead = connection.scalar(select(func.count()).select_from(_CALLBACK).where(_CALLBACK.c.state == "dead"))
+    lately = _CALLBACK.c.state == "dead", _CALLBACK.c.changed_at >= now - WEEK
+    dead = connection.scalar(select(func.count()).select_from(_CALLBACK).where(*lately))
     if dead:
-        found.append(f"{dead} status callbacks of requests to erase could not be told; see `hub erasures show`.")
+        found.append(f"{dead} status callbacks of this week could not be told; see `hub erasures list` and `show`.")
     return found
 
 

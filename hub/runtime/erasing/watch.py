@@ -7,6 +7,7 @@ everything that stood in it. A destination that failed it for good is named to t
 from __future__ import annotations
 
 import threading
+import time
 
 from sqlalchemy.exc import DBAPIError
 
@@ -29,6 +30,7 @@ from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import ErasureStatus
 
 LOOK_S = 1.0
+REST = 9.0  # times as long as a look takes nothing is looked at, so that it is a tenth of a core at most
 ENDED = frozenset({"dead", "skipped"})
 
 _log = logger("erasure")
@@ -43,10 +45,14 @@ class ErasureWatch:
         self._topic = Topic(hub) if hub.settings.kafka_bootstrap else None
 
     def run(self, stop: threading.Event) -> None:
-        """Look every second until `stop`."""
-        while not stop.wait(LOOK_S):
+        """Look every second until `stop`; less often where so many requests are open that a look takes long."""
+        pause = LOOK_S
+        while not stop.wait(pause):
             try:
-                self.step(clock.now())
+                began = time.monotonic()
+                self.follow(clock.now())
+                pause = max(LOOK_S, REST * (time.monotonic() - began))
+                self._callbacks.step(clock.now())
             except DBAPIError as error:
                 if not is_passing(error):
                     raise
@@ -55,7 +61,12 @@ class ErasureWatch:
             self._topic.close()
 
     def step(self, now: Micros) -> None:
-        """Do what is due at `now`."""
+        """Do what is due at `now`, callbacks included."""
+        self.follow(now)
+        self._callbacks.step(now)
+
+    def follow(self, now: Micros) -> None:
+        """Carry out what has waited until `now`, and end what is done."""
         with read(self._hub.engine) as database:
             waiting = [
                 one for one in requests.open_ones(database, ErasureStatus.PENDING) if one.sealed and one.acts_at <= now
@@ -65,7 +76,6 @@ class ErasureWatch:
             self._carry_out(record, now)
         for record in running:
             self._follow(record, now)
-        self._callbacks.step(now)
 
     def _carry_out(self, record: ErasureRecord, now: Micros) -> None:
         try:
