@@ -50,7 +50,7 @@ class Line:
         return self._server is None
 
     def open(self) -> None:
-        self._server = _here(asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls))
+        self._server = _here(asyncio.start_server(self._serve, "127.0.0.1", self.port))
 
     def close(self) -> None:
         """As if the machine were gone: connections end, new ones are refused."""
@@ -68,12 +68,16 @@ class Line:
             self._server = None
         for one in self._open:
             one.transport.abort()
+        for _ in range(2):
+            await asyncio.sleep(0)  # their sockets are closed in the loop's next round
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         near, ends, task = Stream(reader, writer), [writer], asyncio.current_task()
         self._open.add(writer)
         self._serving.add(task)
         with suppress(OSError, asyncio.IncompleteReadError):
+            if self.tls is not None:
+                await writer.start_tls(self.tls)
             far = Stream(*await asyncio.open_connection("127.0.0.1", self.target))
             ends.append(far.writer)
             self._open.add(far.writer)
