@@ -42,7 +42,7 @@ class Line:
         self._whole = asyncio.Event()
         self._whole.set()
         self._open: set[asyncio.StreamWriter] = set()
-        self._serving: set[object] = set()  # the loop itself holds its tasks weakly
+        self._serving: set[asyncio.Task[Any]] = set()  # the loop itself holds its tasks weakly
         self._server: asyncio.Server | None = None
 
     @property
@@ -66,30 +66,37 @@ class Line:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for one in self._open:
-            one.transport.abort()
-        for _ in range(2):
-            await asyncio.sleep(0)  # their sockets are closed in the loop's next round
+        while self._serving:  # also those that were just let in, or are leaving
+            for one in self._open:
+                one.transport.abort()
+            await asyncio.wait(self._serving, timeout=0.1)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        near, ends, task = Stream(reader, writer), [writer], asyncio.current_task()
-        self._open.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
         self._serving.add(task)
-        with suppress(OSError, asyncio.IncompleteReadError):
+        self._open.add(writer)
+        ends = [writer]
+        try:
             if self.tls is not None:
                 await writer.start_tls(self.tls)
-            far = Stream(*await asyncio.open_connection("127.0.0.1", self.target))
-            ends.append(far.writer)
+            near, far = Stream(reader, writer), Stream(*await asyncio.open_connection("127.0.0.1", self.target))
             self._open.add(far.writer)
+            ends.append(far.writer)
             if self.login is None or await self.login.admits(near, far):
                 ways = [asyncio.ensure_future(one) for one in (self._ask(near, far), self._answer(far, near))]
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
                 for one in ways:
                     one.cancel()
-        for one in ends:
-            one.close()
-            self._open.discard(one)
-        self._serving.discard(task)
+        except (OSError, asyncio.IncompleteReadError):  # somebody hung up
+            pass
+        finally:
+            for each in ends:
+                each.close()
+                with suppress(OSError):
+                    await each.wait_closed()
+                self._open.discard(each)
+            self._serving.discard(task)
 
     async def _ask(self, near: Stream, far: Stream) -> None:
         with suppress(OSError):
