@@ -82,19 +82,21 @@ def create() -> Any:
     from flask import Flask, Response
 
     from hub.api.doors import mount
-    from hub.core.database import open_database
     from hub.core.settings import Settings
     from hub.inbox.accept import Door, SourceDoor
     from hub.inbox.sql import open_inbox
-    from hub.registry.discovery import discover, get
+    from hub.registry.discovery import get
+    from hub.runtime.erasing.requested import RememberedErasures
+    from hub.runtime.installation import Installation
     from hub.runtime.schema import create_all
 
-    settings = Settings(inbox_limit=100_000_000)
-    state = open_database(settings.state_url)
-    create_all(state)
-    inbox = open_inbox(settings, state)
+    hub = Installation(Settings(inbox_limit=100_000_000))
+    create_all(hub.engine)
+    inbox = open_inbox(hub.settings, hub.engine)
     inbox.create_tables()
-    source_class = get(discover(), "segment").source_class
+    source_class = get(hub.connectors, "segment").source_class
+    if source_class is None:
+        raise AssertionError("the connector segment has no source")
     source = source_class(source_class.Settings(shared_secret=SECRET))
     app = Flask("benchmark", static_folder=None)
 
@@ -102,8 +104,8 @@ def create() -> Any:
     def constant() -> Response:
         return Response(b'{"success":true}', mimetype="application/json")
 
-    door = Door(inbox, {KEY: SourceDoor(CONNECTION, source)}.get, settings)
-    app.wsgi_app = mount(app.wsgi_app, door, settings.web_threads)  # type: ignore[method-assign]
+    door = Door(inbox, {KEY: SourceDoor(CONNECTION, source)}.get, hub.settings, RememberedErasures(hub))
+    app.wsgi_app = mount(app.wsgi_app, door, hub.settings.web_threads)  # type: ignore[method-assign,assignment]
     return app
 
 
@@ -130,25 +132,28 @@ def _load(port: int, path: str, seconds: float) -> float:
     requests = _requests(path)
     selector = selectors.DefaultSelector()
     done = 0
+    connections: dict[int, socket.socket] = {}
     waiting: dict[int, bytes] = {}  # answers of which only the head has come
     for number in range(CONNECTIONS):
         connection = socket.create_connection(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(connection, selectors.EVENT_READ)
+        connections[connection.fileno()] = connection
         connection.sendall(requests[number])
     start = time.perf_counter()
     while (now := time.perf_counter()) - start < seconds:
         for key, _ in selector.select(1):
-            answer = waiting.pop(key.fd, b"") + key.fileobj.recv(65_536)
+            answer = waiting.pop(key.fd, b"") + connections[key.fd].recv(65_536)
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise AssertionError(f"the server answered {answer!r}")
             if not answer.endswith(b'{"success":true}'):
                 waiting[key.fd] = answer
                 continue
             done += 1
-            key.fileobj.sendall(requests[(done + CONNECTIONS) % MESSAGES])
-    for key in list(selector.get_map().values()):
-        key.fileobj.close()
+            connections[key.fd].sendall(requests[(done + CONNECTIONS) % MESSAGES])
+    selector.close()
+    for connection in connections.values():
+        connection.close()
     return done / (now - start)
 
 

