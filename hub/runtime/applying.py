@@ -17,6 +17,7 @@ from hub.profiles.rules.schemas import Schemas
 from hub.registry.values import Connection
 from hub.runtime.apply import ApplyRole
 from hub.runtime.apply_batch import Compiled, Hooks, Mapper
+from hub.runtime.beside import Beside
 from hub.runtime.consuming_all import Consumers
 from hub.runtime.erasing.person import erase_on_request
 from hub.runtime.following import Follower
@@ -36,26 +37,16 @@ def run_apply(hub: Installation, stop: threading.Event) -> None:
     if hub.engine.dialect.name == "sqlite":
         wait_for(lock.acquire, stop, "apply")
     inbox = open_inbox(hub.settings, hub.engine)
-    defects: list[BaseException] = []
-
-    def read_topics() -> None:
-        try:
-            Consumers(hub, inbox).run(stop)
-        except BaseException as defect:  # noqa: BLE001 - raised again by the thread that waits for this one
-            defects.append(defect)
-            stop.set()
-
-    reading = threading.Thread(target=read_topics, name="consumers", daemon=True)
+    beside = Beside(stop)
     try:
-        reading.start()
+        beside.start("consumers", lambda: Consumers(hub, inbox).run(stop))
         ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
     finally:
         stop.set()
-        reading.join(LEAVE_S)
+        beside.join(LEAVE_S)
         inbox.close()
         lock.release()
-    if defects:
-        raise defects[0]
+    beside.raise_defect()
 
 
 def wait_for(acquire: Any, stop: threading.Event, role: str) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
-
-from hub.core.database import is_passing
 from hub.core.logging import logger
 from hub.inbox.queue import Inbox
 from hub.registry.values import Connection
+from hub.runtime.beside import put_off
 from hub.runtime.installation import Installation
 from hub.runtime.live import LiveConnections
-from hub.sdk.errors import ConfigurationError
 
 LOOK_S = 1.0
 
@@ -36,13 +33,8 @@ class Consumers:
     def run(self, stop: threading.Event) -> None:
         """Blocks until `stop`, and until the last thread has left its group."""
         while not stop.is_set():
-            try:
+            with put_off(logger("consume"), "looking at the sources is put off"):
                 self.look()
-            except (DBAPIError, ConfigurationError) as error:
-                if isinstance(error, DBAPIError) and not is_passing(error):
-                    raise
-                why = type(error.orig).__name__ if isinstance(error, DBAPIError) else str(error)
-                logger("consume").warning("the sources are looked at again later", why=why)
             stop.wait(LOOK_S)
         for one in self._running.values():
             one.stop.set()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 
-from sqlalchemy.exc import DBAPIError
-
 from hub.core import clock
-from hub.core.database import is_passing, read, write
+from hub.core.database import read, write
 from hub.core.logging import logger
 from hub.ledger.store import record_audit
 from hub.mapping.watch import Mappings
 from hub.registry import store
 from hub.registry.values import Connection
+from hub.runtime.beside import put_off
 from hub.runtime.installation import Installation
 
 LOOK_S = 1.0
 ACTOR = "mapping watch"
+
+_log = logger("mapping")
 
 
 class MappingWatch:
@@ -30,11 +31,8 @@ class MappingWatch:
     def run(self, stop: threading.Event) -> None:
         """Look every second until `stop`."""
         while not stop.wait(LOOK_S):
-            try:
+            with put_off(_log, "looking at the mapping files is put off"):
                 self.look()
-            except DBAPIError as error:
-                if not is_passing(error):
-                    raise
 
     def look(self) -> None:
         """Bring every connection to its newest valid version; a broken file is told once and changes nothing."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from sqlalchemy.exc import DBAPIError
-
 from hub.core import clock
-from hub.core.database import is_passing
 from hub.core.logging import logger
-from hub.inbox.queue import Inbox, Unreachable
+from hub.inbox.queue import Inbox
 from hub.inbox.sql import open_inbox
 from hub.mapping.watch import Mappings
+from hub.runtime.beside import Beside, put_off
 from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.housekeeping import tidy
 from hub.runtime.installation import Installation
@@ -22,18 +20,15 @@ TIDY_EVERY_S = 60.0
 
 
 def run_schedule(hub: Installation, stop: threading.Event) -> None:
-    """Blocks until `stop`."""
+    """Blocks until `stop`. Raises whatever ended a watch or housekeeping: a role without them must not look alive."""
     watch = MappingWatch(hub, Mappings(hub.engine, hub.folders))
-    beside = [
-        threading.Thread(target=_keep_tidy, args=(hub, stop), name="housekeeping", daemon=True),
-        threading.Thread(target=watch.run, args=(stop,), name="mapping-watch", daemon=True),
-        threading.Thread(target=ErasureWatch(hub).run, args=(stop,), name="erasure-watch", daemon=True),
-    ]
-    for thread in beside:
-        thread.start()
+    beside = Beside(stop)
+    beside.start("housekeeping", lambda: _keep_tidy(hub, stop))
+    beside.start("mapping-watch", lambda: watch.run(stop))
+    beside.start("erasure-watch", lambda: ErasureWatch(hub).run(stop))
     ScheduleRole(hub.engine, hub.vault.digest).run(stop)
-    for thread in beside:
-        thread.join()
+    beside.join()
+    beside.raise_defect()
 
 
 def _keep_tidy(hub: Installation, stop: threading.Event) -> None:
@@ -46,15 +41,8 @@ def _keep_tidy(hub: Installation, stop: threading.Event) -> None:
 
 
 def _tidy_once(hub: Installation, inbox: Inbox) -> None:
-    try:
+    log = logger("schedule")
+    with put_off(log, "housekeeping is put off"):
         gone = {name: count for name, count in tidy(hub, inbox, clock.now()).items() if count}
-    except Unreachable as error:
-        logger("schedule").warning("housekeeping is put off", why=str(error))
-        return
-    except DBAPIError as error:
-        if not is_passing(error):
-            raise
-        logger("schedule").warning("housekeeping is put off", why=type(error.orig).__name__)
-        return
-    if gone:
-        logger("schedule").info("housekeeping", **gone)
+        if gone:
+            log.info("housekeeping", **gone)

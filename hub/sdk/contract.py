@@ -164,11 +164,17 @@ class Source(Connector):
         raise NotImplementedError(f"{type(self).__name__} must decode what its vendor sends")
 
     def answer(self, request: InboundRequest, erasure: Erasure) -> Reply:
-        """The answer to a question about a request to erase. Raises PayloadInvalid."""
+        """The answer to a question about a request to erase; needed where `receive` returns a question.
+
+        Raises PayloadInvalid, such as for a withdrawal that comes too late.
+        """
         raise NotImplementedError(f"{type(self).__name__} asks after requests to erase and must say what comes of it")
 
     def callback(self, erasure: Erasure, url: str) -> Request:
-        """The call that tells `url` where a request to erase stands; its path is added to `url`, its host is ignored."""
+        """The call that tells `url` where a request to erase stands; needed where `receive` names callbacks.
+
+        It is sent to `url` as that is: a host and path in it do not count.
+        """
         raise NotImplementedError(f"{type(self).__name__} names callbacks and must say what they are told")
 
     def refuse(self, request: InboundRequest, error: InboundError) -> Reply:

@@ -23,7 +23,7 @@ from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.live import LiveConnections
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
-from hub.sdk.values import ErasureStatus, Reply
+from hub.sdk.values import Erasure, ErasureStatus, Reply
 from tests.controller import Controller, controller
 from tests.rooms.whole import Whole
 
@@ -365,6 +365,35 @@ def test_a_callback_is_given_up_after_the_retry_hours_and_the_operator_is_told(d
     assert callback["detail"].endswith("answered 500.")
     assert "of-the-controller" not in str(shown), "what may be a secret of the receiver is not shown"
     assert any("could not be told" in one for one in sentences)
+
+
+def test_a_connector_that_cannot_word_a_callback_is_asked_again_and_holds_up_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.asks("r-1")
+    desk.asks("r-2", subject_identities={"controller_customer_id": {"value": "eve", "encoding": "raw"}})
+    desk.whole.applies()
+    kind = type(desk.live.snapshot().sources[desk.source.id])
+    words = kind.callback
+
+    def stumbles(source: Any, erasure: Erasure, url: str) -> Any:
+        if erasure.request_id == "r-1":
+            raise KeyError("domain")
+        return words(source, erasure, url)
+
+    now = clock.now()
+    with monkeypatch.context() as patched:
+        patched.setattr(kind, "callback", stumbles)
+        desk.looks(now)
+    assert [loads(body)["subject_request_id"] for _, _, body in desk.hears.calls] == ["r-2"]
+    with read(desk.whole.engine) as database:
+        shown = described(desk.whole.hub, database, "r-1")
+    assert shown is not None
+    (callback,) = shown["callbacks"]
+    assert (callback["state"], callback["attempts"]) == ("waiting", 1)
+    assert callback["detail"] == "The connector mparticle could not word the call (KeyError)."
+    desk.looks(now + HOUR)
+    assert [loads(body)["subject_request_id"] for _, _, body in desk.hears.calls] == ["r-2", "r-1"]
 
 
 def test_an_address_that_may_not_be_called_is_a_dead_letter_at_once(whole: Whole, hears: Controller) -> None:

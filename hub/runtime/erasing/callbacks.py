@@ -72,7 +72,11 @@ class Callbacks:
         if source is None or connection is None:
             return REMOVED
         url = urls_of(self._hub, record)[callback.position]
-        request = source.callback(erasure_of(record, callback.status, callback.changed_at), url)
+        try:
+            request = source.callback(erasure_of(record, callback.status, callback.changed_at), url)
+        except Exception as defect:  # noqa: BLE001 - a connector's own code: the others' requests go on meanwhile
+            _log.exception("a source could not word a status callback", connection=connection.name)
+            return f"The connector {connection.connector} could not word the call ({type(defect).__name__})."
         return self._call(url, request, Mask(connection.secrets.values()))
 
     def _call(self, url: str, request: Request, mask: Mask) -> str:

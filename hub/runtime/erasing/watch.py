@@ -9,11 +9,9 @@ from __future__ import annotations
 import threading
 import time
 
-from sqlalchemy.exc import DBAPIError
-
 from hub.core import clock
 from hub.core.clock import Micros
-from hub.core.database import is_passing, read, write
+from hub.core.database import read, write
 from hub.core.logging import logger
 from hub.inbox.queue import Unreachable
 from hub.inbox.sql import open_inbox
@@ -22,6 +20,7 @@ from hub.outbox import store as outbox
 from hub.profiles import requests
 from hub.profiles.values import ErasureRecord
 from hub.registry import store as registry
+from hub.runtime.beside import put_off
 from hub.runtime.erasing.callbacks import Callbacks
 from hub.runtime.erasing.person import carry_out, opened_erase
 from hub.runtime.installation import Installation
@@ -48,15 +47,12 @@ class ErasureWatch:
         """Look every second until `stop`; less often where so many requests are open that a look takes long."""
         pause = LOOK_S
         while not stop.wait(pause):
-            try:
-                began = time.monotonic()
+            began = time.monotonic()
+            with put_off(_log, "requests to erase are put off"):
                 self.follow(clock.now())
-                pause = max(LOOK_S, REST * (time.monotonic() - began))
+            pause = max(LOOK_S, REST * (time.monotonic() - began))
+            with put_off(_log, "status callbacks are put off"):
                 self._callbacks.step(clock.now())
-            except DBAPIError as error:
-                if not is_passing(error):
-                    raise
-                _log.warning("requests to erase are put off", why=type(error.orig).__name__)
         if self._topic is not None:
             self._topic.close()
 

@@ -55,7 +55,7 @@ class SimulatedSource:
         return None
 
     def question(self, request_id: str, secret: str, now: datetime, *, withdraw: bool = False) -> InboundRequest:
-        """The request by which it asks where that stands, or takes it back."""
+        """The request by which it asks where that stands, or takes it back; needed where `erasure` gives one."""
         raise NotImplementedError(
             f"{type(self).__name__} follows requests to erase and must say how it asks after them"
         )
