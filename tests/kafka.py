@@ -62,6 +62,12 @@ class Line:
     def mend(self) -> None:
         _loop().call_soon_threadsafe(self._whole.set)
 
+    def restore(self) -> None:
+        """Whole again, whatever was done to it."""
+        self.mend()
+        if self.is_closed:
+            self.open()
+
     async def _hang_up(self) -> None:
         if self._server is not None:
             self._server.close()

@@ -33,12 +33,8 @@ def kafka() -> Iterator[Kafka]:
 def consumers(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> Iterator[Consumers]:
     """Running, as in the apply role."""
     monkeypatch.setattr(consuming_all, "LOOK_S", 0.05)
-    found, stop = Consumers(whole.hub, whole.inbox), threading.Event()
-    thread = threading.Thread(target=found.run, args=(stop,))
-    thread.start()
-    yield found
-    stop.set()
-    thread.join()
+    with whole.reads_topics() as found:
+        yield found
 
 
 def source(whole: Whole, kafka: Kafka, topic: str) -> Connection:

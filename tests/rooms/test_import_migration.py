@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from hub.core.database import open_database, read, write
 from hub.runtime.migrate import upgrade
+from tests.rooms.test_migrations import upgrade_to
 
 RUN = (
     "INSERT INTO sync_run (id, kind, connection_id, distribution_id, started_at, duration_us, counts, result, detail)"
@@ -25,11 +22,7 @@ ATTEMPT = (
 
 def test_runs_and_their_attempts_survive_and_imports_are_allowed(database_url: str) -> None:
     engine = open_database(database_url)
-    config = Config()
-    config.set_main_option("script_location", str(files("hub") / "migrations" / "state"))
-    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+    upgrade_to(engine, "0002")
     with write(engine) as connection:
         connection.execute(text(RUN), {"id": "R1", "kind": "request"})
         connection.execute(text(ATTEMPT), {"run": "R1"})

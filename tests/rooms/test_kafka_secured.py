@@ -215,12 +215,8 @@ def consumers(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> Iterator[Consume
     """Running, as in the apply role."""
     monkeypatch.setattr(consuming_all, "LOOK_S", 0.05)
     monkeypatch.setattr(consuming, "PAUSE_S", 0.1)
-    found, stop = Consumers(whole.hub, whole.inbox), threading.Event()
-    thread = threading.Thread(target=found.run, args=(stop,))
-    thread.start()
-    yield found
-    stop.set()
-    thread.join()
+    with whole.reads_topics() as found:
+        yield found
 
 
 WRONGS: list[tuple[dict[str, str], str]] = [

@@ -62,6 +62,15 @@ def differences(engine: Engine, declared: MetaData, version_table: str) -> list[
         return list(compare_metadata(context, declared))
 
 
+def upgrade_to(engine: Engine, revision: str) -> None:
+    """The state database as that revision left it."""
+    config = Config()
+    config.set_main_option("script_location", str(files("hub") / "migrations" / "state"))
+    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
 def test_migrations_make_what_the_code_declares(database_url: str) -> None:
     engine = open_database(database_url)
     for part in ("state", "inbox"):
@@ -97,11 +106,7 @@ def test_migrating_twice_changes_nothing(database_url: str) -> None:
 
 def test_syncs_survive_the_revision_that_makes_their_table_anew(database_url: str) -> None:
     engine = open_database(database_url)
-    config = Config()
-    config.set_main_option("script_location", str(files("hub") / "migrations" / "state"))
-    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    upgrade_to(engine, "0001")
     given = {"id": "01CONNECTION00000000000000", "role": "destination", "connector": "acme", "name": "crm"}
     given |= dict.fromkeys(("settings", "hosts", "paused_routes"), "{}") | {"status": "active", "currency": "USD"}
     given |= dict.fromkeys(("secrets", "mapping", "mapping_patch", "mapping_hash", "paused_reason"), "")
@@ -127,11 +132,7 @@ def test_syncs_survive_the_revision_that_makes_their_table_anew(database_url: st
 def test_schemas_of_before_are_the_version_that_messages_name_from_then_on(database_url: str) -> None:
     """What a role computes of them is found by its hash; messages of before name none."""
     engine = open_database(database_url)
-    config = Config()
-    config.set_main_option("script_location", str(files("hub") / "migrations" / "state"))
-    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
+    upgrade_to(engine, "0004")
     documents = {kind: checked(kind, {"properties": {"größe": "number"}}) for kind in ("order", "profile")}
     with write(engine) as connection:
         for at, (kind, document) in enumerate(documents.items()):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from hub.runtime import equations
 from hub.runtime.apply import ApplyRole
 from hub.runtime.applying import hooks_of, mapper_of
 from hub.runtime.connections import add_destination, add_source
+from hub.runtime.consuming_all import Consumers
 from hub.runtime.deliver import DeliverRole
 from hub.runtime.distributing import add_distribution, run_by_hand
 from hub.runtime.erasing.person import erase_person
@@ -53,6 +55,18 @@ class Whole:
         with write(engine) as database:
             self.web = add_source(self.hub, database, clock.now(), "segment", source_name, {}, "tests")
         self.role = ApplyRole(self.inbox, mapper_of(self.hub), hooks_of(self.hub))
+
+    @contextmanager
+    def reads_topics(self) -> Iterator[Consumers]:
+        """The sources that are read, in a thread beside, as in the apply role."""
+        found, stop = Consumers(self.hub, self.inbox), threading.Event()
+        thread = threading.Thread(target=found.run, args=(stop,))
+        thread.start()
+        try:
+            yield found
+        finally:
+            stop.set()
+            thread.join()
 
     def close(self) -> None:
         self._open.close()

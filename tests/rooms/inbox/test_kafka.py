@@ -45,9 +45,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture(autouse=True)
 def whole_line(kafka_broker: Kafka) -> Iterator[None]:
     yield
-    kafka_broker.line.mend()
-    if kafka_broker.line.is_closed:
-        kafka_broker.line.open()
+    kafka_broker.line.restore()
 
 
 def settings_of(inbox: Inbox) -> Settings:
@@ -68,7 +66,7 @@ def test_senders_have_their_answer_in_time_and_what_was_accepted_is_there(inbox,
             inbox.append(accepted("during"))
         assert time.monotonic() - began < ANSWER_S
         assert caught.value.retry_after_s > 0
-    whole_again(kafka_broker)
+    kafka_broker.line.restore()
     eventually(lambda: appended(inbox, "after"), what="the inbox taking messages again")
     found: list[str] = []
     until(lambda: found.extend(ids(apply(inbox))) or {"before", "after"} <= set(found))
@@ -96,15 +94,9 @@ def test_reading_and_counting_say_that_the_brokers_are_away(inbox, engine, kafka
         apply(inbox)
     with pytest.raises(Unreachable):
         terms(inbox, engine)
-    whole_again(kafka_broker)
+    kafka_broker.line.restore()
     eventually(lambda: answers(inbox, engine), what="the brokers being back")
     assert ids(apply(inbox)) == ["a"]
-
-
-def whole_again(kafka: Kafka) -> None:
-    kafka.line.mend()
-    if kafka.line.is_closed:
-        kafka.line.open()
 
 
 def appended(inbox: Inbox, name: str) -> bool:

@@ -28,9 +28,7 @@ def running() -> Iterator[Kafka]:
 @pytest.fixture
 def kafka(running: Kafka) -> Iterator[Kafka]:
     yield running
-    running.line.mend()
-    if running.line.is_closed:
-        running.line.open()
+    running.line.restore()
 
 
 @pytest.fixture

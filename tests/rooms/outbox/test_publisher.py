@@ -46,9 +46,7 @@ def kafka() -> Iterator[Kafka]:
 def cluster(kafka: Kafka) -> Iterator[Kafka]:
     """The broker, with its line whole again whatever the test did to it."""
     yield kafka
-    kafka.line.mend()
-    if kafka.line.is_closed:
-        kafka.line.open()
+    kafka.line.restore()
 
 
 _count = iter(range(1_000))
