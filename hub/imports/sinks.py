@@ -128,8 +128,8 @@ class CodeSink:
             error = elsewhere.get(code, "")
             for each in same:
                 is_duplicate = is_known or each is not same[0]
-                told = {"code": code, "is_duplicate": is_duplicate}
-                tried.append(Tried(each, error, result=told, is_duplicate=is_duplicate))
+                result = {"code": code, "is_duplicate": is_duplicate}
+                tried.append(Tried(each, error, result=result, is_duplicate=is_duplicate))
         self._tried.update(codes)
         return sorted(tried, key=lambda each: each.record.number)
 
