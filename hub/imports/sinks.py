@@ -35,7 +35,7 @@ class Taken(NamedTuple):
 
 class Tried(NamedTuple):
     """What would become of a row: a sentence why not, else what it changes. `warnings`: what mapping and schema leave out or
-    alter, a sentence each; `result` is that of rows which are no messages; `is_duplicate`: the campaign has the code
+    alter, a sentence each; `result` is that of rows which are not messages; `is_duplicate`: the campaign has the code
     already."""
 
     record: Record

@@ -20,7 +20,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def loads(text: bytes | str) -> Any:
-    """Parse JSON text. Raises ValueError for text that is no JSON, is not UTF-8, or nests too deep to parse."""
+    """Parse JSON text. Raises ValueError for text that is not JSON, is not UTF-8, or nests too deep to parse."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

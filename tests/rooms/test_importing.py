@@ -117,7 +117,7 @@ def test_the_same_rows_in_another_order_of_rows_and_columns_are_the_same_message
 
 
 def test_what_a_file_says_again_after_another_file_said_otherwise_counts(files: Files) -> None:
-    """Three exports without a time: the third says what the first did, and is no repetition of it."""
+    """Three exports without a time: the third says what the first did, and is not a repetition of it."""
     for place, tier in enumerate(("gold", "silver", "gold")):
         files.imports(f"source_id,tier,nth\nu1,{tier},\nu{place + 7},{tier},\n")
 
@@ -267,7 +267,7 @@ def test_an_order_is_taken_whole_or_not_at_all(files: Files) -> None:
     assert counts(files.imports(header + "".join(rows.values()), "orders")) == (14, 1, 13)
 
     told = {row["order_id"]: row["error"] for row in files.rejected if row["order_id"]}
-    assert told["o1"] == "quantity: the text is no decimal number."
+    assert told["o1"] == "quantity: the text is not a decimal number."
     assert told["o2"] == "total: the rows of one order, lines 4 to 5, say different things."
     assert "say so with --map 'note=item.NAME'" in told["o3"]
     assert told["o4"].startswith("In line 9, of the same order: The row has 3 cells")

@@ -65,7 +65,7 @@ def test_rows_become_products(catalogue: Catalogue) -> None:
     with read(catalogue.whole.engine) as database:
         assert [each["product_id"] for each in products.page(database, "", 1)] == ["p1"]
         assert [each["product_id"] for each in products.page(database, "p1", 9)] == ["p2"]
-    assert catalogue.whole.books().terms["accepted"] == 0, "they are no messages"
+    assert catalogue.whole.books().terms["accepted"] == 0, "they are not messages"
 
 
 def test_what_was_said_last_counts_per_field_in_whatever_order_the_rows_come(catalogue: Catalogue) -> None:

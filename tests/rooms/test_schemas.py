@@ -164,7 +164,7 @@ def test_schemas_are_read_again_only_when_one_changed(whole: Whole, at_once: Non
     assert one.hash
     assert live.snapshot() is one
     define(whole, "profile", dict(reversed(PROFILE.items())))
-    assert live.snapshot() is one, "the same schema in another order is no other version"
+    assert live.snapshot() is one, "the same schema in another order is not another version"
     define(whole, "event", {"properties": {"x": "number"}})
     two = live.snapshot()
     assert two.hash not in ("", one.hash)

@@ -24,7 +24,7 @@ Warn = Callable[[str, str, str], None]
 """Called with code, path and sentence of whatever is dropped."""
 
 _ALWAYS: Final = (type(None), type(REMOVED))  # undefined, null, removed or a value: only values have a type
-_SHORTEST_EPOCH = 10**8  # a smaller number is no time that anybody meant
+_SHORTEST_EPOCH = 10**8  # a smaller number is not a time that anybody meant
 _LATITUDE, _LONGITUDE = ("lat", "latitude"), ("lng", "lon", "longitude")
 _datetime = coercion("datetime")
 _POINT = re.compile(
