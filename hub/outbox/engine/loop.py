@@ -205,7 +205,8 @@ class Engine:
         job, lane = done.job, done.job.lane
         lane.jobs -= 1
         lane.look_at = 0.0
-        lane.people.difference_update(job.people.values())
+        if job.kind == "send":  # a poll takes nobody: it only asks, beside whatever call its people have under way
+            lane.people.difference_update(job.people.values())
         lane.tokens.discard(job.token)
         if job.kind == "check":
             return
