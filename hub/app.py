@@ -65,7 +65,8 @@ def build(services: Services) -> Flask:
     blueprints = (health, connections, erasures, imports, instructions, ledger, mappings, products, schemas, syncs)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    door = Door(services.inbox, services.source, services.hub.settings, RememberedErasures(services.hub))
+    remembered = RememberedErasures(services.hub)
+    door = Door(services.inbox, services.source, services.hub.settings, remembered, latest=services.latest_source)
     app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
     return app
 

@@ -1,4 +1,4 @@
-"""The shapes of request bodies. Strict: a number is no text, and an unknown field is an error, not a silence."""
+"""The shapes of request bodies. Strict: a number is not text, and an unknown field is an error, not a silence."""
 
 from __future__ import annotations
 

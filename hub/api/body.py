@@ -53,7 +53,7 @@ def _misfit(error: ValidationError, model: type[BaseModel]) -> ApiError:
     field = ".".join(map(str, first["loc"]))
     key = _KEYS.get(first["type"], "invalid_field")
     if key == "unknown_field":
-        sentence = f"{field!r} is no field here; there are {', '.join(sorted(model.model_fields))}."
+        sentence = f"{field!r} is not a field here; there are {', '.join(sorted(model.model_fields))}."
     elif key == "missing_field":
         sentence = f"{field!r} is missing."
     else:
@@ -78,7 +78,7 @@ def expect_query(*known: str) -> None:
     for name, value in request.args.items():
         if name not in known:
             there_are = f"there are {', '.join(sorted(known))}" if known else "there is none"
-            raise ApiError(400, "unknown_parameter", f"?{name}= is no parameter here; {there_are}.")
+            raise ApiError(400, "unknown_parameter", f"?{name}= is not a parameter here; {there_are}.")
         if "\0" in value:
             raise ApiError(400, "invalid_query", f"?{name}= holds a NUL character.", {"parameter": name})
 

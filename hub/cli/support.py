@@ -42,7 +42,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise ConfigurationError(f"{pair!r} is no setting; write it as key=value.")
+            raise ConfigurationError(f"{pair!r} is not a setting; write it as key=value.")
         parsed[key.strip()] = value
     return parsed
 
@@ -126,7 +126,7 @@ def parse_time(option: str, text: str) -> Micros:
         return from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            f"{option} {text!r} is no time; write it as 2026-12-01T09:00 or with +01:00."
+            f"{option} {text!r} is not a time; write it as 2026-12-01T09:00 or with +01:00."
         ) from error
 
 

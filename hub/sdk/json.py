@@ -24,7 +24,7 @@ _NUL = (b"\\u0000", "\\u0000")  # as bytes and as text; JSON has no other way to
 
 
 def loads(text: bytes | str) -> Any:
-    """Parse JSON text. Raises ValueError for text that is no JSON, is not UTF-8, or nests too deep to parse."""
+    """Parse JSON text. Raises ValueError for text that is not JSON, is not UTF-8, or nests too deep to parse."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

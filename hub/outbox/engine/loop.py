@@ -19,6 +19,7 @@ from sqlalchemy import Engine as DatabaseEngine
 from sqlalchemy.exc import DBAPIError
 
 from hub.core import clock
+from hub.core.backoff import Backoff
 from hub.core.clock import Micros
 from hub.core.counters import CALLS, DELIVERIES
 from hub.core.database import is_passing, read, write
@@ -42,6 +43,8 @@ from hub.sdk.errors import ConfigurationError, RateLimited, Retryable
 WORDS_AT_ONCE = 256
 IDLE_S = 0.05
 STOP_S = 7.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # while the database is locked, full or away
+TRIES_WHILE_STOPPING = 20
 MOST_THREADS = 128
 T = TypeVar("T")
 
@@ -274,15 +277,15 @@ class Engine:
 
     def _patiently(self, act: Callable[[], T]) -> T:
         pause = threading.Event()
-        for failures in range(1_000_000):
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        while True:
             try:
                 return act()
             except DBAPIError as error:
-                if not is_passing(error) or (self._stopping.is_set() and failures > 20):
+                if not is_passing(error) or (self._stopping.is_set() and backoff.failures > TRIES_WHILE_STOPPING):
                     raise
                 logger("outbox").warning("the database could not be used; trying again", why=type(error.orig).__name__)
-                pause.wait(min(2.0, 0.05 * 2 ** min(failures, 6)))
-        raise AssertionError("unreachable")
+                pause.wait(backoff.failed())
 
 
 def _blamed(word: Word, defect: Exception) -> Word:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hub.core.backoff import pause_after
 from hub.core.clock import Micros
 from hub.ledger.values import AttemptEnd, AttemptStart, Run
 from hub.outbox.engine.workers import Done, Job
@@ -67,7 +68,7 @@ def of_end(done: Done, now: Micros, random: float, policy: Policy) -> Ending:
         assert error is not None, "a flow that ends cleanly has an outcome for each record"
         to = _after(job, one, done, place, len(left), now, random, policy)
         if to is None:
-            postponed[one] = now + micros(min(POLL_CAP_S, POLL_BASE_S * 2 ** min(job.failures, 10)))
+            postponed[one] = now + micros(pause_after(job.failures + 1, POLL_BASE_S, POLL_CAP_S))
             continue
         moves.append(Move(one, job.people[one], _masked(job, to), "defect" if done.defect else outcome_name(error)))
     job.left.clear()

@@ -114,7 +114,7 @@ class Sender:
             limits = (min(CONNECT_S, timeout_s), timeout_s)
             answer = self._adapter.send(prepared, stream=True, timeout=limits, verify=True)
         except (MissingSchema, InvalidSchema, InvalidURL) as error:
-            raise ConfigurationError("The connection's host is no http or https address; correct it.") from error
+            raise ConfigurationError("The connection's host is not an http or https address; correct it.") from error
         except RequestException as error:
             raise _failure(error) from error
         try:

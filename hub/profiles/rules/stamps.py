@@ -83,10 +83,10 @@ def entries(values: Mapping[str, Any], at: Micros, message_key: str, revision: i
     return {name: [at, message_key, revision, value] for name, value in values.items()}
 
 
-def merge(document: Document, said: Document) -> bool:
-    """Merge `said` into `document` in place; whether anything changed."""
+def merge(document: Document, statements: Document) -> bool:
+    """Merge `statements` into `document` in place; whether anything changed."""
     has_changed = False
-    for name, new in said.items():
+    for name, new in statements.items():
         old = document.get(name)
         if old is None or wins(new, old):
             document[name] = new
@@ -140,8 +140,8 @@ def consent_stamp(consent: Consent, message_key: str, revision: int, received_at
 
 def stricter(statuses: Iterable[str]) -> str:
     """Denied if anyone denied; else granted if anyone granted; else unknown."""
-    said = set(statuses)
-    return "denied" if "denied" in said else "granted" if "granted" in said else "unknown"
+    given = set(statuses)
+    return "denied" if "denied" in given else "granted" if "granted" in given else "unknown"
 
 
 def message_key(connection_id: str, message_id: str) -> str:

@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.campaigns.rules import RandomSource
 from hub.core import clock
+from hub.core.backoff import Backoff
 from hub.core.clock import SECOND, Micros, from_datetime, iso, to_datetime
 from hub.core.database import is_passing, read, write
-from hub.core.locks import role_lock
+from hub.core.locks import lead, role_lock
 from hub.core.logging import logger
 from hub.distributions import backfills, occasions, rules, store, timing
 from hub.distributions.values import Distribution, Trigger
@@ -30,7 +31,7 @@ from hub.ledger.store import record_run
 from hub.runtime.occasions.step import decide_chunk, failed_run, missed_run
 from hub.runtime.sync.backfill import failed_run as backfill_failed_run
 from hub.runtime.sync.backfill import fill_chunk
-from hub.sdk.errors import ConfigurationError, HubError
+from hub.sdk.errors import HubError
 
 LOOK_S = 0.5  # a change made elsewhere is seen after this long at most
 YIELD_S = 0.002  # left to other writers between chunks
@@ -76,7 +77,7 @@ class ScheduleRole:
 
     def run(self, stop: threading.Event) -> None:
         """Lead until `stop`. Another scheduler leading is waited for on PostgreSQL; on SQLite it is an error."""
-        if not self._lead(stop):
+        if not lead(self._lock, "schedule", stop):
             return
         self._jobs = BackgroundScheduler(
             timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 1}}
@@ -108,30 +109,22 @@ class ScheduleRole:
                 more |= self._fill(backfill_id, now)
         return more
 
-    def _lead(self, stop: threading.Event) -> bool:
-        while not self._lock.acquire():
-            if self._engine.dialect.name == "sqlite":
-                raise ConfigurationError("Another schedule role runs on this installation already; this one ends.")
-            if stop.wait(LOOK_S):
-                return False
-        return True
-
     def _loop(self, stop: threading.Event) -> None:
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not stop.is_set():
             try:
-                if not self._lock.held() and not self._lead(stop):
+                if not self._lock.held() and not lead(self._lock, "schedule", stop):
                     return
                 self._wake.clear()
                 more = self.step(self._now())
             except DBAPIError as error:
                 if not is_passing(error):
                     raise
+                pause_s = backoff.failed()
                 _log.warning("the step is repeated", error=type(error.orig).__name__, pause_s=pause_s)
                 stop.wait(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 continue
-            pause_s = FIRST_PAUSE_S
+            backoff.succeeded()
             self._rest(stop, YIELD_S if more else LOOK_S)
 
     def _rest(self, stop: threading.Event, pause_s: float) -> None:
