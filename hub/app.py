@@ -50,6 +50,7 @@ def build(services: Services) -> Flask:
     from hub.api.instructions import instructions
     from hub.api.ledger import ledger
     from hub.api.mappings import mappings
+    from hub.api.messages import messages
     from hub.api.products import products
     from hub.api.schemas import schemas
     from hub.api.syncs import syncs
@@ -62,7 +63,19 @@ def build(services: Services) -> Flask:
     errors.install(app)
     paths.install(app)
     access.install(app)
-    blueprints = (health, connections, erasures, imports, instructions, ledger, mappings, products, schemas, syncs)
+    blueprints = (
+        health,
+        connections,
+        erasures,
+        imports,
+        instructions,
+        ledger,
+        mappings,
+        messages,
+        products,
+        schemas,
+        syncs,
+    )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     remembered = RememberedErasures(services.hub)
