@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from hub.cli.support import as_json, open_hub, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.runtime.roles.supervisor import ROLES
 
@@ -42,7 +43,7 @@ def run(role: str) -> None:
 def migrate() -> None:
     """Make or upgrade the tables of the state database and of the inbox."""
     open_hub()
-    click.echo("The database is up to date.")
+    echo("The database is up to date.")
 
 
 @click.command()
@@ -61,7 +62,7 @@ def settings(json_: bool) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    print_rows(rows, ["variable", "value", "description"], json_=json_)
+    print_rows(rows, ["variable", "value", "description"], empty="", json_=json_)
 
 
 def _shown(current: Settings, name: str) -> str:
