@@ -18,6 +18,7 @@ from hub.ledger import store as ledger
 from hub.ledger.values import AttemptEnd, AttemptRecord, AttemptStart, Run
 from hub.outbox.tables import DELIVERY
 from hub.runtime.process import heartbeat
+from tests.heartbeats import roles_live
 from tests.rooms.api.conftest import NOW, Api
 
 _ids = itertools.count(1)
@@ -345,14 +346,9 @@ def leave_heartbeat(api: Api, role: str, *, lived: int, ago: int) -> None:
         database.execute(heartbeat.HEARTBEAT.insert(), row)
 
 
-def everyone_runs(api: Api) -> None:
-    for role in ("web", "apply", "deliver", "schedule"):
-        leave_heartbeat(api, role, lived=1_000, ago=0)
-
-
 def test_health_needs_no_key_and_names_every_trouble(api: Api) -> None:
     assert api.http.get("/healthz").json == {"status": "ok"}
-    everyone_runs(api)
+    roles_live(api.engine)
     ready = api.http.get("/readyz")
     assert (ready.status_code, ready.json["troubles"]) == (200, {})
     assert ready.json["messages_waiting"] == 0

@@ -18,6 +18,7 @@ from hub.core.ids import new_id
 from hub.runtime.process.heartbeat import HEARTBEAT
 from hub.runtime.process.report import report_of
 from hub.runtime.roles.supervisor import ROLES
+from tests.heartbeats import roles_live
 from tests.unit.cli.conftest import Shell
 from tests.unit.cli.test_things import BRAZE
 
@@ -68,11 +69,7 @@ def test_another_key_than_the_secrets_were_stored_with(shell: Shell) -> None:
 
 def runs(shell: Shell, *roles: str, **report: object) -> None:
     """These roles live, and report what a role of this shell would, but for what is given."""
-    now = clock.now()
-    told = json.dumps(report_of(shell.installation) | report)
-    with write(shell.installation.engine) as database:
-        rows = [{"id": new_id(), "role": role, "started_at": now, "at": now, "report": told} for role in roles]
-        database.execute(HEARTBEAT.insert(), rows)
+    roles_live(shell.installation.engine, *roles, report=report_of(shell.installation) | report)
 
 
 def diagnosis(shell: Shell, **environment: str) -> dict[str, str]:
