@@ -66,7 +66,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     if CLEANER not in session.config.stash:
         return
     cleaner = session.config.stash[CLEANER]
-    if found := run.left(but=[os.getpid(), cleaner.pid]):
+    _, found = psutil.wait_procs(run.left(but=[os.getpid(), cleaner.pid]), 2)  # some end as soon as their parent has
+    if found:
         print(f"\nThese processes outlived their tests: {run.described(found)}")
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     run.end(cleaner)
