@@ -31,7 +31,7 @@ def lines(row: Row) -> Iterator[str]:
         yield from (f"    {warning(one, row['schema_hash'])}" for one in row["warnings"])
     else:
         where = f"{row['source_id']} → {row['connection']}/{row['operation']}"
-        why = " ".join(filter(None, [row["reason"], row["detail"]]))
+        why = " ".join(filter(None, [row["reason"], row["detail"], row["waits_for"]]))
         yield _line(row["created_at"], short(row["id"]), "delivery", row["status"], where, row["code"], why)
 
 

@@ -66,7 +66,7 @@ def log(
         if warned and asked.status in DELIVERY_STATES:
             raise ConfigurationError(f"--warned is about messages, and {asked.status!r} is a state of deliveries.")
         with read(hub.engine) as database:
-            found = records(hub, database, asked, limit=limit, is_warned=warned)
+            found = records(hub, database, asked, clock.now(), limit=limit, is_warned=warned)
         for row in reversed(found):
             print_record(row, json_=json_)
         return
@@ -109,7 +109,7 @@ def list_(asked: Asked, operation: str | None, limit: int, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         filters = filter_of(Filters, hub, database, asked, "destination", operation=operation)
-        rows, _ = delivery_page(database, filters, None, limit)
+        rows, _ = delivery_page(database, filters, None, limit, clock.now())
     if json_:
         print_json(rows)
         return
@@ -127,7 +127,7 @@ def show(delivery_id: str, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         (whole_id,) = deliveries_named(database, [delivery_id])
-        found = delivery_json(database, whole_id)
+        found = delivery_json(database, whole_id, clock.now())
     assert found is not None, "its id was just found in the same snapshot"
     if json_:
         print_json(found)
@@ -149,7 +149,7 @@ def cancel(delivery_id: str, json_: bool) -> None:
     hub, now = open_hub(), clock.now()
     with write(hub.engine) as database:
         (whole_id,) = deliveries_named(database, [delivery_id])
-        found = delivery_json(database, whole_id)
+        found = delivery_json(database, whole_id, clock.now())
         assert found is not None, "its id was just found in the same transaction"
         if not operate.cancel(database, [whole_id], now):
             raise ConfigurationError(f"The delivery is {found['state']}; only one that waits can be cancelled.")
