@@ -57,9 +57,9 @@ def play(*, is_once: bool, kind: Callable[[Installation], Demo] | None = None) -
             demo.expect_codes(vendors, people)
             demo.expect_balance()
         except DemoFailed as failure:
-            click.secho(f"✗ {failure}", fg="red")
+            echo(f" {failure}", mark=click.style("✗", fg="red"))
             return 1
-        click.secho(f"✓ every step verified in {time.monotonic() - began:.1f} s", fg="green")
+        echo(f" every step verified in {time.monotonic() - began:.1f} s", mark=click.style("✓", fg="green"))
         if is_once:
             return 0
         demo.invite(vendors)

@@ -25,7 +25,7 @@ def serve() -> None:
     installation = open_hub()
     is_terminal = sys.stdout.isatty()
     for line in introduction(installation) if is_terminal else ():
-        click.echo(line)
+        echo(line)
     logging.configure(installation.settings, "supervisor")
     metrics.prepare(installation.settings, clean=True)
     stop = stop_on_signals()
@@ -33,7 +33,7 @@ def serve() -> None:
         heartbeat.forget(database)
     installation.engine.dispose()
     load()
-    tell = click.echo if is_terminal else logging.logger("runtime").info
+    tell = echo if is_terminal else logging.logger("runtime").info
     supervise(stop, each_round=Readiness(installation.settings, tell).look)
 
 
