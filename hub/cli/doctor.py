@@ -139,10 +139,7 @@ def _connectors(hub: Installation, found: RunningHub) -> Iterator[Diagnosis]:
         return
     yield from [Diagnosis("error", text) for text in found.findings()]
     yield from [Diagnosis("warning", text) for text in found.differences(hub)]
-    for role, each in found.roles.items():
-        if each.report:
-            dropped = "".join(f"; {name} from {folder}" for name, folder in sorted(each.report["dropped"].items()))
-            yield Diagnosis("ok", f"Connectors of the role {role}: {', '.join(each.report['connectors'])}{dropped}.")
+    yield from [Diagnosis("ok", text) for text in found.usable()]
 
 
 def _connections(hub: Installation, found: RunningHub) -> Iterator[Diagnosis]:

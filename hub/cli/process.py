@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hub.cli.support import as_json, open_hub, print_rows
@@ -12,6 +14,7 @@ from hub.runtime.roles.supervisor import ROLES
 @click.command()
 def serve() -> None:
     """Run the whole hub: web, apply, deliver and schedule under one supervisor."""
+    from hub.cli.serving import Readiness, introduction
     from hub.core import logging, metrics
     from hub.core.database import write
     from hub.runtime.process import heartbeat
@@ -19,6 +22,9 @@ def serve() -> None:
     from hub.runtime.roles.supervisor import load, supervise
 
     installation = open_hub()
+    is_terminal = sys.stdout.isatty()
+    for line in introduction(installation) if is_terminal else ():
+        click.echo(line)
     logging.configure(installation.settings, "supervisor")
     metrics.prepare(installation.settings, clean=True)
     stop = stop_on_signals()
@@ -26,7 +32,8 @@ def serve() -> None:
         heartbeat.forget(database)
     installation.engine.dispose()
     load()
-    supervise(stop)
+    tell = click.echo if is_terminal else logging.logger("runtime").info
+    supervise(stop, each_round=Readiness(installation.settings, tell).look)
 
 
 @click.command()
