@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -30,7 +31,7 @@ def create() -> Any:
     hub = Installation(settings)
     inbox = open_inbox(settings, hub.engine)
     atexit.register(inbox.close)
-    _keep_beating(hub)
+    _leave_heartbeats(hub)
     live = LiveConnections(hub)
     live.snapshot()  # loads the connectors in use before anybody is told that the hub is ready
     app = build(Services(hub, inbox, live))
@@ -50,6 +51,7 @@ def build(services: Services) -> Flask:
     from hub.api.instructions import instructions
     from hub.api.ledger import ledger
     from hub.api.mappings import mappings
+    from hub.api.messages import messages
     from hub.api.products import products
     from hub.api.schemas import schemas
     from hub.api.syncs import syncs
@@ -62,7 +64,19 @@ def build(services: Services) -> Flask:
     errors.install(app)
     paths.install(app)
     access.install(app)
-    blueprints = (health, connections, erasures, imports, instructions, ledger, mappings, products, schemas, syncs)
+    blueprints = (
+        health,
+        connections,
+        erasures,
+        imports,
+        instructions,
+        ledger,
+        mappings,
+        messages,
+        products,
+        schemas,
+        syncs,
+    )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     remembered = RememberedErasures(services.hub)
@@ -71,9 +85,11 @@ def build(services: Services) -> Flask:
     return app
 
 
-def _keep_beating(hub: Installation) -> None:
-    from hub.runtime.process.heartbeat import beating
+def _leave_heartbeats(hub: Installation) -> None:
+    from hub.runtime.process.heartbeat import heartbeats
+    from hub.runtime.process.report import report_of
 
-    alive = beating(hub.engine, "web", lambda: os.kill(os.getppid(), signal.SIGTERM))  # the server this worker serves
+    restart = partial(os.kill, os.getppid(), signal.SIGTERM)  # the server this worker serves
+    alive = heartbeats(hub.engine, "web", restart, partial(report_of, hub))
     alive.__enter__()
     atexit.register(alive.__exit__, None, None, None)

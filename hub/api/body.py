@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 
+from hub.admin.filters import Asked
 from hub.api.errors import ApiError
-from hub.core.clock import Micros, from_datetime
+from hub.core import clock
+from hub.core.clock import Micros
+from hub.core.filters import read_moment
 from hub.inbox.values import Cursor
 from hub.sdk.json import MAX_DEPTH, depth_exceeds, dumps, loads
 
@@ -104,13 +106,16 @@ def limit() -> int:
 
 
 def moment(name: str) -> Micros | None:
-    """A time in the query string, ISO 8601; without a zone it is UTC."""
+    """A time in the query string: ISO 8601 (without a zone it is UTC), or as `2h`, `1d`, `yesterday`."""
+    return query(name, lambda text: read_moment(text, clock.now()))
 
-    def parse(text: str) -> Micros:
-        at = datetime.fromisoformat(text)
-        return from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
 
-    return query(name, parse)
+def asked(status: str | None) -> Asked:
+    """The filters of every list, as the query string has them."""
+    names = ("connection", "reason", "source_id", "text")
+    return Asked(
+        status=status, since=moment("since"), until=moment("until"), **{name: request.args.get(name) for name in names}
+    )
 
 
 def message_cursor() -> Cursor | None:

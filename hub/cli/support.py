@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -128,6 +129,15 @@ def parse_time(option: str, text: str) -> Micros:
         raise ConfigurationError(
             f"{option} {text!r} is not a time; write it as 2026-12-01T09:00 or with +01:00."
         ) from error
+
+
+def ask_to_send(what: str, *, yes: bool) -> None:
+    """Ask before something is sent to people again. Raises ConfigurationError where nobody is there to be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"This would send {what} again; give --yes to do it, or --dry-run to count only.")
+    confirm_or_exit(f"Send {what} again?", yes=False)
 
 
 def confirm_or_exit(question: str, *, yes: bool, ask: Callable[..., bool] = click.confirm) -> None:

@@ -18,11 +18,11 @@ from hub.profiles.rules.stamps import (
     matched,
     short_hash,
     stamp_time,
-    storable,
 )
 from hub.profiles.tables import ConsentRow, EventRow, IdentityRow
 from hub.profiles.values import AppliedChange
 from hub.sdk.json import dumps
+from hub.sdk.text import storable
 
 _IDENTITY = table(IdentityRow)
 _EVENT = table(EventRow)

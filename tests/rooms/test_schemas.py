@@ -107,7 +107,7 @@ def test_a_changed_schema_is_followed_and_a_replay_uses_the_one_of_now(whole: Wh
     assert metadata(whole) == {"points": "140"}
 
     define(whole, "profile", {"properties": {"points": "number"}})
-    replay_messages(whole.hub, MessageFilter(state="applied"), clock.now(), "tests", is_dry=False)
+    replay_messages(whole.hub, MessageFilter(status="applied"), clock.now(), "tests", is_dry=False)
     assert metadata(whole) == {"points": 140}
     whole.books()
 
@@ -276,7 +276,7 @@ def test_a_message_applied_again_names_the_version_of_then(whole: Whole) -> None
     assert warnings(whole)[sent] == [("schema_wrong_type", "metadata.points")]
 
     define(whole, "profile", PROFILE)
-    replay_messages(whole.hub, MessageFilter(state="applied"), clock.now(), "tests", is_dry=False)
+    replay_messages(whole.hub, MessageFilter(status="applied"), clock.now(), "tests", is_dry=False)
     assert warnings(whole)[sent] == []
     assert hashes(whole)[sent] == LiveSchemas(whole.hub).snapshot().hash != before
     assert metadata(whole) == {"points": 12}
@@ -290,7 +290,7 @@ def test_messages_that_lost_something_are_counted_found_and_replayed_alone(whole
         {"type": "identify", "userId": "ben", "traits": {"points": "many"}},
     )
     whole.applies()
-    wanted = MessageFilter(state="applied", is_warned=True)
+    wanted = MessageFilter(status="applied", is_warned=True)
     with read(whole.engine) as database:
         [run] = ledger.runs(database, RunFilter(kind="apply")).items
         assert [row.message_id for row in seen.page(database, wanted, None, 9)] == [lossy]

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from hub.core import clock
 from hub.core.clock import Micros
@@ -16,12 +17,12 @@ from hub.outbox.limits.circuit_breaker import Circuit
 from hub.outbox.limits.rate_limits import Pace, Share
 from hub.outbox.rules import Stopping
 from hub.outbox.values import Mappings, People
-from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.http import Sender
 from hub.outbox.wire.kafka import Publisher
 from hub.outbox.wire.masking import Mask
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
+from hub.sdk.kept_answers import KeptAnswers
 
 AUTH = "auth: "  # how the reason begins of a pause that `check` may end
 AUTH_AGAIN = "auth again: "  # credentials that `check` found good were refused: an operator must look
@@ -50,6 +51,13 @@ class Ports:
     allow_private: bool = False
 
 
+class Wait(NamedTuple):
+    """Why a connection sends nothing, and until when, if that is known."""
+
+    why: str
+    until: Micros | None = None
+
+
 @dataclass(slots=True)
 class Lane:
     """One connection at work."""
@@ -60,7 +68,7 @@ class Lane:
     sender: Sender | Publisher
     share: Share
     mask: Mask
-    answers: Answers = field(default_factory=Answers)
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
     circuit: Circuit = field(default_factory=Circuit)
     people: set[str] = field(default_factory=set)  # whose calls are under way, by survivor
     jobs: int = 0
@@ -90,6 +98,17 @@ class Lane:
             return False  # its mapping was never valid; the mapping watch tells why
         return connection.status == "active" and self.stopped_version != connection.version
 
+    def wait(self, at: float, now: Micros) -> Wait | None:
+        """Why nothing is sent for it at that moment of both clocks; None where nothing holds it back."""
+        if self.stopped_version == self.connection.version:
+            return Wait("it was stopped until its pause is stored")
+        if self.circuit.allows(at) == 0:
+            return Wait(
+                "the vendor failed too often in a row; one batch tries it", _later(now, self.circuit.opens_at - at)
+            )
+        pause_s = self.share.longest_pause_s(at)
+        return Wait("the vendor asked to slow down", _later(now, pause_s)) if pause_s else None
+
     def renew(self, connection: Connection, destination: Destination, pace: Pace, ports: Ports) -> None:
         """Take up a changed connection. What is under way and what was learnt stays."""
         fresh = open_lane(connection, destination, pace, ports)
@@ -97,6 +116,10 @@ class Lane:
         self.sender, self.share, self.mask, self.answers = fresh.sender, fresh.share, fresh.mask, fresh.answers
         self.stopped_routes.clear()
         self.look_at = 0.0
+
+
+def _later(now: Micros, wait_s: float) -> Micros:
+    return now + round(max(0.0, wait_s) * 1_000_000)
 
 
 def hosts_of(destination: Destination, connection: Connection) -> Mapping[str, str]:

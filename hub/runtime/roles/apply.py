@@ -10,7 +10,7 @@ from hub.runtime.apply.loop import ApplyRole
 from hub.runtime.apply.mappers import hooks_of, mapper_of
 from hub.runtime.consume.consumers import Consumers
 from hub.runtime.process.installation import Installation
-from hub.runtime.process.side_threads import Beside
+from hub.runtime.process.side_threads import SideThreads
 
 LEAVE_S = 5.0  # for reading threads to leave their groups
 
@@ -22,13 +22,13 @@ def run_apply(hub: Installation, stop: threading.Event) -> None:
     if hub.engine.dialect.name == "sqlite" and not lead(lock, "apply", stop):
         return
     inbox = open_inbox(hub.settings, hub.engine)
-    beside = Beside(stop)
+    side_threads = SideThreads(stop)
     try:
-        beside.start("consumers", lambda: Consumers(hub, inbox).run(stop))
+        side_threads.start("consumers", lambda: Consumers(hub, inbox).run(stop))
         ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
     finally:
         stop.set()
-        beside.join(LEAVE_S)
+        side_threads.join(LEAVE_S)
         inbox.close()
         lock.release()
-    beside.raise_defect()
+    side_threads.raise_defect()

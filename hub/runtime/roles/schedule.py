@@ -13,7 +13,7 @@ from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.live.mappings import MappingWatch
 from hub.runtime.occasions.scheduler import ScheduleRole
 from hub.runtime.process.installation import Installation
-from hub.runtime.process.side_threads import Beside, put_off
+from hub.runtime.process.side_threads import SideThreads, put_off
 from hub.runtime.upkeep.housekeeping import tidy
 
 TIDY_EVERY_S = 60.0
@@ -22,13 +22,13 @@ TIDY_EVERY_S = 60.0
 def run_schedule(hub: Installation, stop: threading.Event) -> None:
     """Blocks until `stop`. Raises whatever ended a watch or housekeeping: a role without them must not look alive."""
     watch = MappingWatch(hub, Mappings(hub.engine, hub.folders))
-    beside = Beside(stop)
-    beside.start("housekeeping", lambda: _keep_tidy(hub, stop))
-    beside.start("mapping-watch", lambda: watch.run(stop))
-    beside.start("erasure-watch", lambda: ErasureWatch(hub).run(stop))
+    side_threads = SideThreads(stop)
+    side_threads.start("housekeeping", lambda: _keep_tidy(hub, stop))
+    side_threads.start("mapping-watch", lambda: watch.run(stop))
+    side_threads.start("erasure-watch", lambda: ErasureWatch(hub).run(stop))
     ScheduleRole(hub.engine, hub.vault.digest).run(stop)
-    beside.join()
-    beside.raise_defect()
+    side_threads.join()
+    side_threads.raise_defect()
 
 
 def _keep_tidy(hub: Installation, stop: threading.Event) -> None:

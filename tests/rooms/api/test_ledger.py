@@ -18,6 +18,7 @@ from hub.ledger import store as ledger
 from hub.ledger.values import AttemptEnd, AttemptRecord, AttemptStart, Run
 from hub.outbox.tables import DELIVERY
 from hub.runtime.process import heartbeat
+from tests.heartbeats import roles_live
 from tests.rooms.api.conftest import NOW, Api
 
 _ids = itertools.count(1)
@@ -147,6 +148,29 @@ def test_deliveries_are_filtered(ended: Api) -> None:
     assert people(ended, operation="events", status="sent") == ["sent"]
     assert people(ended, operation="profiles") == people(ended, until=iso(NOW - MINUTE)) == []
     assert people(ended, occasion="x") == people(ended, distribution="D" * 26) == []
+
+
+def test_every_list_takes_the_same_filters_and_ids_by_their_beginning(ended: Api) -> None:
+    (dead,) = ended.get("/hub/v1/dead-letters", connection="crm")["deliveries"]
+    add_messages(ended, "X" * 26, 2, "quarantined", "missing_required")
+    run = add_run(ended, result="failed", detail="It broke at noon.")
+
+    for path in ("/hub/v1/deliveries", "/hub/v1/dead-letters", "/hub/v1/messages"):
+        query = {"since": "1h", "until": "now", "connection": "X" * 26, "reason": "r", "source_id": "u", "text": "t"}
+        ended.get(path, **query, **({} if path.endswith("letters") else {"status": "dead"} if "del" in path else {}))
+    assert people(ended, since="1h", text="REJECT") == ["dead", "other"]
+    assert people(ended, until="yesterday") == people(ended, text="%") == []
+    assert len(ended.get("/hub/v1/messages", status="quarantined", text="Missing", since="1d")["messages"]) == 2
+    assert [row["id"] for row in ended.get("/hub/v1/sync-runs", status="failed", text="NOON")["sync_runs"]] == [run]
+    assert ended.get("/hub/v1/refusals", connection="X" * 26, reason="r", text="t", until="1h") == {"refusals": []}
+    ended.refused("GET", "/hub/v1/deliveries?since=yesteryear")
+
+    replayed = ended.post("/hub/v1/deliveries/replay", {"ids": [dead["id"][:25]], "since": "1h"}, 202)
+    assert replayed == {"matching": 1, "replayed": 1}
+    assert ended.get(f"/hub/v1/sync-runs/{run}")["id"] == run
+    assert ended.get(f"/hub/v1/deliveries/{dead['id'].lower()}")["id"] == dead["id"]
+    assert "several" in ended.refused("GET", "/hub/v1/deliveries/D000")["message"]
+    ended.refused("POST", "/hub/v1/deliveries/replay", {"ids": ["nothing"]})
 
 
 def test_dead_letters_are_counted_then_sent_again(ended: Api) -> None:
@@ -315,22 +339,26 @@ def test_no_body_whatever_breaks_a_door(api: Api) -> None:
 # ── health ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def leave_beat(api: Api, role: str, *, lived: int, ago: int) -> None:
+def leave_heartbeat(api: Api, role: str, *, lived: int, ago: int) -> None:
     at = clock.now() - ago * SECOND
     with write(api.engine) as database:
-        row = {"id": new_id(), "role": role, "started_at": at - lived * SECOND, "at": at}
-        database.execute(heartbeat.BEAT.insert(), row)
+        row = {"id": new_id(), "role": role, "started_at": at - lived * SECOND, "at": at, "report": "{}"}
+        database.execute(heartbeat.HEARTBEAT.insert(), row)
 
 
 def test_health_needs_no_key_and_names_every_trouble(api: Api) -> None:
     assert api.http.get("/healthz").json == {"status": "ok"}
+    roles_live(api.engine)
     ready = api.http.get("/readyz")
     assert (ready.status_code, ready.json["troubles"]) == (200, {})
     assert ready.json["messages_waiting"] == 0
+    assert ready.json["roles"]["apply"]["processes"] == 1
 
-    leave_beat(api, "deliver", lived=1_000, ago=45)
+    with write(api.engine) as database:
+        heartbeat.forget(database)
+    leave_heartbeat(api, "deliver", lived=1_000, ago=45)
     for _ in range(3):
-        leave_beat(api, "apply", lived=1, ago=30)
+        leave_heartbeat(api, "apply", lived=1, ago=30)
     crm = api.add_destination()
     api.add_deliveries(crm["id"], "ann")
     with write(api.engine) as database:
@@ -339,7 +367,8 @@ def test_health_needs_no_key_and_names_every_trouble(api: Api) -> None:
     ready = api.http.get("/readyz")
     assert ready.status_code == 503
     assert "crashed 3 times" in ready.json["troubles"]["role_apply"]
-    assert "no sign of life" in ready.json["troubles"]["role_deliver"]
+    assert "no heartbeat" in ready.json["troubles"]["role_deliver"]
+    assert ready.json["troubles"]["role_schedule"] == "it is not running"
     assert 100 <= ready.json["oldest_delivery_age_seconds"] < 200
     text = api.http.get("/metrics").text
     assert 'hub_role_crashes{role="apply"} 3' in text
