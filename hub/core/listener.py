@@ -37,6 +37,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def refusal(host: str, port: int, error: OSError, *, host_from: str = "HUB_HOST", port_from: str = "HUB_PORT") -> str:
     """The sentence for a port that cannot be listened on. `host_from` and `port_from` say where they were set."""
+    if isinstance(error, socket.gaierror):
+        return f"{host_from} {host!r} cannot be resolved to an address; correct it."
     if error.errno == errno.EADDRINUSE:
         holder = port_holder(port) or "another process"
         return f"Port {port} of {host} is taken by {holder}; stop that, or choose another port with {port_from}."
@@ -52,6 +54,6 @@ def _resolved(host: str, port: int) -> tuple[int, Any]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"HUB_HOST {host!r} cannot be resolved to an address; correct it.") from error
+        raise ConfigurationError(refusal(host, port, socket.gaierror(str(error)))) from error
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return family, address
