@@ -5,7 +5,6 @@ A fresh interpreter spends most of a second on imports before it begins; stories
 
 from __future__ import annotations
 
-import atexit
 import gc
 import importlib
 import json
@@ -19,7 +18,6 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -44,25 +42,29 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-@cache
+_running: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+
 def _server() -> str:
-    """Where the process to fork from listens. It ends with this one: nobody else holds the other end of its input."""
+    """Where the process to fork from listens: one of this process, started when first asked for."""
     from tests.guards import keep
     from tests.run import folder
 
-    path = str(folder() / f"commands-{os.getpid()}")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.commands", path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    keep(process.pid)
-    atexit.register(_end, process)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    return path
+    if not _running:
+        path = str(folder() / f"commands-{os.getpid()}")
+        command = [sys.executable, "-m", "tests.commands", path]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        keep(process.pid)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        _running.append((path, process))
+    return _running[0][0]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.communicate()
+def end() -> None:
+    """Also without this it ends with the process that started it: nobody else holds the other end of its input."""
+    while _running:
+        _running.pop()[1].communicate()
 
 
 # ── the process to fork from ─────────────────────────────────────────────────────────────────────────────────────

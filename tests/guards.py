@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests import run
+from tests import commands, run
 
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 _kept: set[int] = set()
@@ -63,6 +63,7 @@ def _left_open(item: pytest.Function) -> list[str]:
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     yield
+    commands.end()
     if CLEANER not in session.config.stash:
         return
     cleaner = session.config.stash[CLEANER]

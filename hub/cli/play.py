@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.sdk.errors import ConfigurationError
 
@@ -49,14 +50,14 @@ def sandbox(host: str, port: int, reached_as: str) -> None:
     try:
         with serving(_subjects(found), host, port, reached_as) as (page, stands):
             for stand in stands:
-                click.echo(f"{stand.title}: {stand.url}\n  {stand.command}")
-            click.echo(f"What each of them received: {page}/")
+                echo(f"{stand.title}: {stand.url}\n  {stand.command}")
+            echo(f"What each of them received: {page}/")
             stop.wait()
     except CannotListen as taken:
         told = refusal(taken.host, taken.port, taken.cause, host_from="--host", port_from="--port")
         raise ConfigurationError(told) from taken
     except KeyboardInterrupt:
-        click.echo("Stopped.")
+        echo("Stopped.")
 
 
 def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
@@ -66,5 +67,5 @@ def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
         try:
             subjects[one.title] = one.subject()
         except ConfigurationError as error:
-            click.echo(f"{one.name} has no simulator: {error}", err=True)
+            echo(f"{one.name} has no simulator: {error}", err=True)
     return subjects

