@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.admin.running import RunningHub, running
 from hub.cli.support import as_json, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.clock import iso
 from hub.core.database import read
@@ -41,7 +42,7 @@ def doctor(json_: bool) -> None:
         print_json([each._asdict() for each in found])
     else:
         for each in found:
-            click.echo(f"{each.level:<8} {each.text}")
+            echo(f"{each.level:<8} {each.text}")
     if any(each.level == "error" for each in found):
         raise SystemExit(1)
 

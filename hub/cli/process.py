@@ -7,6 +7,7 @@ import sys
 import click
 
 from hub.cli.support import as_json, open_hub, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.runtime.roles.supervisor import ROLES
 
@@ -24,7 +25,7 @@ def serve() -> None:
     installation = open_hub()
     is_terminal = sys.stdout.isatty()
     for line in introduction(installation) if is_terminal else ():
-        click.echo(line)
+        echo(line)
     logging.configure(installation.settings, "supervisor")
     metrics.prepare(installation.settings, clean=True)
     stop = stop_on_signals()
@@ -32,7 +33,7 @@ def serve() -> None:
         heartbeat.forget(database)
     installation.engine.dispose()
     load()
-    tell = click.echo if is_terminal else logging.logger("runtime").info
+    tell = echo if is_terminal else logging.logger("runtime").info
     supervise(stop, each_round=Readiness(installation.settings, tell).look)
 
 
@@ -49,7 +50,7 @@ def run(role: str) -> None:
 def migrate() -> None:
     """Make or upgrade the tables of the state database and of the inbox."""
     open_hub()
-    click.echo("The database is up to date.")
+    echo("The database is up to date.")
 
 
 @click.command()
@@ -68,7 +69,7 @@ def settings(json_: bool) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    print_rows(rows, ["variable", "value", "description"], json_=json_)
+    print_rows(rows, ["variable", "value", "description"], empty="", json_=json_)
 
 
 def _shown(current: Settings, name: str) -> str:
