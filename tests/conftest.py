@@ -67,7 +67,8 @@ def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def _new_database(server: str, template: str = "template1") -> Iterator[str]:
+def new_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database that goes with whoever asked for it."""
     name = f"test_{os.getpid()}_{next(_names)}"
     admin = open_database(server)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -84,7 +85,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hub.db"
         return
-    yield from _new_database(request.getfixturevalue("postgres_url"))
+    yield from new_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -96,7 +97,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield opened
         opened.dispose()
         return
-    for url in _new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
+    for url in new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
         opened = open_database(url)
         yield opened
         opened.dispose()

@@ -28,6 +28,7 @@ class DeliverRole:
         ports = Ports(People(hub.vault.digest), mappings.outbound, hub.vault, hub.settings.allow_private_hosts)
         policy = Policy(horizon_us=hub.settings.retry_hours * HOUR)
         self._engine = Engine(hub.engine, LiveConnections(hub).snapshot, ports, policy=policy)
+        hub.reports["lanes"] = self._engine.waits
 
     def recover(self) -> int:
         """Put right what an earlier process left under way; before the first step. How many deliveries."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from hub.core import logging, metrics
 from hub.core.settings import Settings
-from hub.runtime.process.heartbeat import beating
+from hub.runtime.process.heartbeat import heartbeats
 from hub.runtime.process.installation import Installation
 from hub.runtime.process.lifeline import stop_on_signals
 from hub.runtime.process.migrate import migrate
+from hub.runtime.process.report import report_of
 
 
 def run_role(role: str, settings: Settings) -> None:
@@ -24,7 +26,7 @@ def run_role(role: str, settings: Settings) -> None:
         run_web(settings)
         return
     stop = stop_on_signals()
-    with beating(hub.engine, role, stop.set):
+    with heartbeats(hub.engine, role, stop.set, partial(report_of, hub)):
         {"apply": _apply, "deliver": _deliver, "schedule": _schedule}[role](hub, stop)
 
 
