@@ -40,7 +40,7 @@ def sandbox(host: str, port: int, reached_as: str) -> None:
     import threading
 
     from hub.registry.discovery import discover
-    from hub.sdk.kit.simulator.sandbox_page import sandbox as serving
+    from hub.sdk.kit.sandbox_page import sandbox as serving
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
