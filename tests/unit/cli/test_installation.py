@@ -15,6 +15,7 @@ from hub.core import clock
 from hub.core.clock import SECOND
 from hub.core.database import write
 from hub.core.ids import new_id
+from hub.core.listener import listen
 from hub.runtime.process.heartbeat import HEARTBEAT
 from hub.runtime.process.report import report_of
 from hub.runtime.roles.supervisor import ROLES
@@ -377,3 +378,24 @@ def test_every_command_module_exists() -> None:
     for command, module in MODULES.items():
         name = f"{command}_" if iskeyword(command) else command
         assert hasattr(importlib.import_module(f"hub.cli.{module}"), name)
+
+
+@pytest.mark.parametrize("command", [("serve",), ("run", "web")])
+def test_a_taken_port_ends_a_hub_before_anything_of_it_starts(shell: Shell, command: tuple[str, ...]) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        told = shell.error(*command, HUB_PORT=port)
+
+    assert told.startswith(f"Port {port} of 127.0.0.1 is taken by process {os.getpid()} (")
+    assert told.endswith("; stop that, or choose another port with HUB_PORT.")
+    assert not (shell.folder / "hub.db").exists(), "it ended before it made its tables"
+
+
+def test_a_sandbox_whose_port_is_taken_says_so(shell: Shell) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        told = shell.error("sandbox", "--port", str(port - 1))
+
+    assert told.startswith(f"Port {port} of 127.0.0.1 is taken by process {os.getpid()} (")
+    assert told.endswith("choose another port with --port.")
+    assert "--host 'no-such.invalid' cannot be resolved" in shell.error("sandbox", "--host", "no-such.invalid")

@@ -22,6 +22,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
+from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.kit.simulator.exchange import SimRequest, SimResponse
 from hub.sdk.kit.simulator.faults import Fault, Script
@@ -45,6 +46,14 @@ class Served(Protocol):
 
     @property
     def next(self) -> Callable[..., None]: ...
+
+
+class CannotListen(ConfigurationError):
+    """A simulator's port cannot be had. `cause` says why."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        super().__init__(f"Port {port} of {host} cannot be listened on: {cause.strerror or type(cause).__name__}.")
+        self.host, self.port, self.cause = host, port, cause
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -202,8 +211,11 @@ def _shown(call: SimRequest) -> dict[str, Any]:
 
 @contextmanager
 def serve(simulator: Served, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve a simulator until the block ends; gives `http://host:port`."""
-    server = _Server(simulator, host, port)
+    """Serve a simulator until the block ends; gives `http://host:port`. Raises CannotListen."""
+    try:
+        server = _Server(simulator, host, port)
+    except OSError as error:
+        raise CannotListen(host, port, error) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
