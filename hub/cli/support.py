@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ from hub.sdk.json import dumps, loads
 from hub.sdk.values import Finding
 
 ACTOR = "cli"
+READS = ("list", "show", "log", "versions", "links")  # commands that make nothing, whatever they are asked
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
@@ -39,12 +42,25 @@ max_bad = click.option(
 
 
 def open_hub() -> Installation:
-    """The installation of this environment, its tables made if this is the first command."""
+    """The installation of this environment, its tables made if this is the first command.
+
+    A command that only reads makes none: it says that there is no hub yet, and reads an empty one.
+    """
     from hub.runtime.process.migrate import migrate
 
     installation = Installation(Settings())
+    if not installation.is_made and click.get_current_context().info_name in READS:
+        installation = _empty(installation.settings)
     migrate(installation)
     return installation
+
+
+def _empty(settings: Settings) -> Installation:
+    """A hub with nothing in it, gone when this command ends."""
+    where = settings.data_dir.absolute()
+    echo(f"There is no hub in {where} yet; `hub serve` makes one, HUB_DATA_DIR names another place.", err=True)
+    folder = click.get_current_context().with_resource(TemporaryDirectory(prefix="hub-empty-"))
+    return Installation(settings.model_copy(update={"data_dir": Path(folder)}))
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:

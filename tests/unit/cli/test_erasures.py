@@ -38,7 +38,7 @@ def test_unknown_and_finished_requests_are_explained(shell: Shell) -> None:
 
 
 def test_the_doctor_tells_of_requests_that_wait_for_an_operator(shell: Shell) -> None:
-    shell.text("erasures", "list")
+    shell.text("migrate")
     roles_live(shell.installation.engine)
     with write(shell.installation.engine) as database:
         stuck = requests.register(database, "", "r-stuck", EARLY, expected_at=EARLY + 4_000 * DAY)
