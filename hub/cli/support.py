@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from hub.campaigns.rules import LEAST_BAD, MOST_BAD
 from hub.cli.terminal import cell, echo, print_table
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
@@ -29,6 +30,14 @@ patch_option = click.option(
     "--patch",
     type=click.File(encoding="utf-8"),
     help="YAML over the mapping, for this connection alone; an empty file takes it away.",
+)
+
+max_bad = click.option(
+    "--max-bad",
+    "most_bad",
+    type=click.IntRange(0, 100),
+    metavar="PERCENT",
+    help=f"Refuse it whole where more of it is bad; 100 takes what can be taken. Default: {MOST_BAD}, if {LEAST_BAD} or more are.",
 )
 
 
