@@ -16,7 +16,7 @@ from hub.core.clock import DAY, SECOND
 from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import loads
+from hub.sdk.json import loads_storable
 
 COLUMNS = ["id", "name", "kind", "pattern", "free", "published", "retired"]
 
@@ -128,6 +128,6 @@ def _json(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        return loads(text)
+        return loads_storable(text)
     except ValueError as error:
         raise ConfigurationError(f"--value is not JSON: {text}") from error
