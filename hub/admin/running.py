@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection as Database
 
@@ -55,27 +57,44 @@ class RunningHub:
 
     def findings(self) -> Iterator[str]:
         """A sentence for each thing the running roles lack: folders, connectors, agreement among themselves."""
-        for role, found in self._reporting():
-            for folder in found.report["missing_folders"]:
-                yield f"The role {role} looks for files in {folder}, which does not exist; correct HUB_CONNECTORS_PATH or HUB_MAPPINGS_PATH."
-            for name, why in found.report["broken"].items():
-                yield f"The role {role} cannot load the connector {name!r}: {why}"
+        for folder, roles in self._by_role(lambda report: report["missing_folders"]):
+            yield f"{folder} does not exist for {_and(roles)}; correct HUB_CONNECTORS_PATH or HUB_MAPPINGS_PATH."
+        for (name, why), roles in self._by_role(lambda report: report["broken"].items()):
+            yield f"The connector {name!r} cannot be loaded by {_and(roles)}: {why}"
         usable = {role: set(found.report["connectors"]) for role, found in self._reporting()}
         for name in sorted(set().union(*usable.values())):
             lacking = [role for role, names in usable.items() if name not in names]
             if lacking:
                 yield f"The connector {name!r} is not there for {_and(lacking)}; `hub connectors reload` lets every role look again."
 
+    def usable(self) -> Iterator[str]:
+        """The connectors of each role, drop-ins with their folder; roles that agree in one sentence."""
+        for names, roles in self._by_role(
+            lambda report: [(tuple(report["connectors"]), tuple(report["dropped"].items()))]
+        ):
+            dropped = "".join(f"; {name} from {folder}" for name, folder in names[1])
+            yield f"Connectors of {_and(roles)}: {', '.join(names[0])}{dropped}."
+
     def differences(self, hub: Installation) -> Iterator[str]:
         """Where this shell sees another installation than the roles do."""
         settings = hub.settings
-        for role, found in self._reporting():
-            for name in ("connectors_path", "mappings_path"):
-                here, there = getattr(settings, name), found.report[name]
+        for name in ("connectors_path", "mappings_path"):
+            here = getattr(settings, name)
+            for there, roles in self._by_role(itemgetter(name), is_one=True):
                 if here != there:
-                    yield f"HUB_{name.upper()} is {here or 'empty'} in this shell, but {there or 'empty'} for the role {role}."
+                    yield f"HUB_{name.upper()} is {here or 'empty'} in this shell, but {there or 'empty'} for {_and(roles)}."
         for folder in missing_folders(settings.connectors_path, settings.mappings_path):
             yield f"{folder} does not exist; correct HUB_CONNECTORS_PATH or HUB_MAPPINGS_PATH of this shell."
+
+    def _by_role(
+        self, things: Callable[[Mapping[str, Any]], Any], *, is_one: bool = False
+    ) -> Iterator[tuple[Any, list[str]]]:
+        """Each thing that roles report, with those that do."""
+        found: dict[Any, list[str]] = {}
+        for role, each in self._reporting():
+            for thing in [things(each.report)] if is_one else things(each.report):
+                found.setdefault(thing, []).append(role)
+        yield from found.items()
 
     def _reporting(self) -> list[tuple[str, RoleHealth]]:
         return [(role, found) for role, found in self.roles.items() if found.report]

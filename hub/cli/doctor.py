@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.admin.running import RunningHub, running
 from hub.cli.support import as_json, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.clock import iso
 from hub.core.database import read
@@ -43,7 +44,7 @@ def doctor(json_: bool) -> None:
         print_json([each._asdict() for each in found])
     else:
         for each in found:
-            click.echo(f"{each.level:<8} {each.text}")
+            echo(f"{each.level:<8} {each.text}")
     if any(each.level == "error" for each in found):
         raise SystemExit(1)
 
@@ -139,10 +140,7 @@ def _connectors(hub: Installation, found: RunningHub) -> Iterator[Diagnosis]:
         return
     yield from [Diagnosis("error", text) for text in found.findings()]
     yield from [Diagnosis("warning", text) for text in found.differences(hub)]
-    for role, each in found.roles.items():
-        if each.report:
-            dropped = "".join(f"; {name} from {folder}" for name, folder in sorted(each.report["dropped"].items()))
-            yield Diagnosis("ok", f"Connectors of the role {role}: {', '.join(each.report['connectors'])}{dropped}.")
+    yield from [Diagnosis("ok", text) for text in found.usable()]
 
 
 def _connections(hub: Installation, found: RunningHub) -> Iterator[Diagnosis]:

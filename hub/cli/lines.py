@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
-
 from hub.admin.sync_log import RUN_KINDS
 from hub.cli.support import print_json
+from hub.cli.terminal import echo
 from hub.core.prefixes import short
 
 Row = Mapping[str, Any]
@@ -20,7 +19,7 @@ def print_record(row: Row, *, json_: bool) -> None:
         print_json(row)
         return
     for line in lines(row):
-        click.echo(line)
+        echo(line)
 
 
 def lines(row: Row) -> Iterator[str]:

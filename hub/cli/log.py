@@ -24,6 +24,7 @@ from hub.admin.sync_log import (
 from hub.cli.filters import filtered
 from hub.cli.lines import print_record
 from hub.cli.support import ACTOR, as_json, ask_to_send, open_hub, print_fields, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.database import read, write
 from hub.ledger import store
@@ -115,7 +116,7 @@ def list_(asked: Asked, operation: str | None, limit: int, json_: bool) -> None:
     for row in rows:
         print_record({"kind": "delivery", **row}, json_=False)
     if not rows:
-        click.echo("None.", err=True)
+        echo("None.", err=True)
 
 
 @deliveries.command()
@@ -134,10 +135,8 @@ def show(delivery_id: str, json_: bool) -> None:
     attempts = found.pop("attempts")
     print_fields(found, json_=False)
     for attempt in attempts:
-        click.echo(
-            f"\nattempt {attempt['number']} at {attempt['started_at']}: {attempt['outcome']} ({attempt['status']})"
-        )
-        click.echo(f"  → {attempt['request']}\n  ← {attempt['response']}")
+        echo(f"\nattempt {attempt['number']} at {attempt['started_at']}: {attempt['outcome']} ({attempt['status']})")
+        echo(f"  → {attempt['request']}\n  ← {attempt['response']}")
 
 
 @deliveries.command()
@@ -234,4 +233,4 @@ def replay_deliveries(
 def _tell_none(what: str, status: str, states: Collection[str]) -> None:
     """Beside the count, for a person: which states were looked at."""
     others = " or ".join(f"--status {name}" for name in sorted(states) if name != status)
-    click.echo(f"No {what} matches among those that are {status}; {others} looks at others.", err=True)
+    echo(f"No {what} matches among those that are {status}; {others} looks at others.", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.sdk.errors import ConfigurationError
 
@@ -46,12 +47,12 @@ def sandbox(host: str, port: int, reached_as: str) -> None:
     found = [one for one in discover(Settings().connectors_path).values() if not one.error and one.destination_class]
     with serving(_subjects(found), host, port, reached_as) as (page, stands):
         for stand in stands:
-            click.echo(f"{stand.title}: {stand.url}\n  {stand.command}")
-        click.echo(f"What each of them received: {page}/")
+            echo(f"{stand.title}: {stand.url}\n  {stand.command}")
+        echo(f"What each of them received: {page}/")
         try:
             stop.wait()
         except KeyboardInterrupt:
-            click.echo("Stopped.")
+            echo("Stopped.")
 
 
 def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
@@ -61,5 +62,5 @@ def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
         try:
             subjects[one.title] = one.subject()
         except ConfigurationError as error:
-            click.echo(f"{one.name} has no simulator: {error}", err=True)
+            echo(f"{one.name} has no simulator: {error}", err=True)
     return subjects

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hub.cli.support import as_json, open_hub, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.runtime.roles.supervisor import ROLES
 
@@ -12,6 +15,7 @@ from hub.runtime.roles.supervisor import ROLES
 @click.command()
 def serve() -> None:
     """Run the whole hub: web, apply, deliver and schedule under one supervisor."""
+    from hub.cli.serving import Readiness, introduction
     from hub.core import logging, metrics
     from hub.core.database import write
     from hub.runtime.process import heartbeat
@@ -19,6 +23,9 @@ def serve() -> None:
     from hub.runtime.roles.supervisor import load, supervise
 
     installation = open_hub()
+    is_terminal = sys.stdout.isatty()
+    for line in introduction(installation) if is_terminal else ():
+        echo(line)
     logging.configure(installation.settings, "supervisor")
     metrics.prepare(installation.settings, clean=True)
     stop = stop_on_signals()
@@ -26,7 +33,8 @@ def serve() -> None:
         heartbeat.forget(database)
     installation.engine.dispose()
     load()
-    supervise(stop)
+    tell = echo if is_terminal else logging.logger("runtime").info
+    supervise(stop, each_round=Readiness(installation.settings, tell).look)
 
 
 @click.command()
@@ -42,7 +50,7 @@ def run(role: str) -> None:
 def migrate() -> None:
     """Make or upgrade the tables of the state database and of the inbox."""
     open_hub()
-    click.echo("The database is up to date.")
+    echo("The database is up to date.")
 
 
 @click.command()
@@ -61,7 +69,7 @@ def settings(json_: bool) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    print_rows(rows, ["variable", "value", "description"], json_=json_)
+    print_rows(rows, ["variable", "value", "description"], empty="", json_=json_)
 
 
 def _shown(current: Settings, name: str) -> str:

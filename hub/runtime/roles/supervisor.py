@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -75,13 +75,19 @@ def load() -> None:
     gc.freeze()  # the collector would touch, and so copy, what the roles share
 
 
-def supervise(stop: threading.Event, roles: Sequence[str] = ROLES) -> None:
-    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds."""
+def supervise(
+    stop: threading.Event, roles: Sequence[str] = ROLES, *, each_round: Callable[[], None] = lambda: None
+) -> None:
+    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds.
+
+    `each_round` is called every LOOK_S; it runs in this process, which forks, so it leaves no thread and no connection.
+    """
     children = [Child(role) for role in roles]
     while not stop.is_set():
         now = time.monotonic()
         for child in children:
             _look_after(child, now)
+        each_round()
         stop.wait(LOOK_S)
     _stop(children)
     logger("runtime").info("stopped")

@@ -119,8 +119,8 @@ def test_the_doctor_speaks_of_the_connectors_of_the_running_hub_and_not_of_its_o
 
     found = diagnosis(shell, HUB_CONNECTORS_PATH=str(tmp_path / "nowhere"))
     for text in (
-        "The role deliver looks for files in /srv/gone, which does not exist",
-        "The role deliver cannot load the connector 'braze': SyntaxError in line 7",
+        "/srv/gone does not exist for the role deliver; correct HUB_CONNECTORS_PATH",
+        "The connector 'braze' cannot be loaded by the role deliver: SyntaxError in line 7",
         "The connector 'braze' is not there for the role deliver; `hub connectors reload`",
         "The destination 'crm' needs the connector 'braze', which the role deliver cannot use",
     ):
