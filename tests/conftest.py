@@ -20,8 +20,17 @@ from tests.guards import (
     pytest_runtest_teardown,
     pytest_sessionfinish,
 )
+from tests.order import pytest_addoption, pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
-__all__ = ["pytest_collection_finish", "pytest_configure", "pytest_runtest_teardown", "pytest_sessionfinish"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_runtest_teardown",
+    "pytest_sessionfinish",
+    "pytest_xdist_make_scheduler",
+]
 
 _names = itertools.count(1)
 TEMPLATE = "hub_template"

@@ -24,9 +24,10 @@ from hub.core.clock import Micros
 from hub.core.counters import CALLS, DELIVERIES
 from hub.core.database import is_passing, read, write
 from hub.core.logging import logger
+from hub.outbox.defects import tell_defect
 from hub.outbox.engine import results
 from hub.outbox.engine.dispatch import Claiming
-from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane, tell_defect
+from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane
 from hub.outbox.engine.pauses import Pause, Pauses
 from hub.outbox.engine.polling import Polling
 from hub.outbox.engine.workers import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers

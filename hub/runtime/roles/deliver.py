@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from hub.core.clock import HOUR
 from hub.core.locks import RoleLock, lead, role_lock
@@ -51,7 +52,7 @@ class DeliverRole:
         self._engine.run(stop)
 
 
-def run_deliver(hub: Installation, stop: threading.Event) -> None:
+def run_deliver(hub: Installation, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Blocks until `stop`. On PostgreSQL a second process stands by; on SQLite it raises ConfigurationError."""
     lock = role_lock(hub.engine, "deliver")
     if not lead(lock, "deliver", stop):
@@ -60,7 +61,9 @@ def run_deliver(hub: Installation, stop: threading.Event) -> None:
     watch = threading.Thread(target=_watch, args=(lock, stop, lost), name="lock", daemon=True)
     watch.start()
     try:
-        DeliverRole(hub).run(stop)
+        role = DeliverRole(hub)
+        ready()
+        role.run(stop)
     finally:
         stop.set()
         watch.join()

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.core import clock
+from hub.core.bulk import insert_rows, table
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.locks import role_lock
@@ -18,7 +19,6 @@ from hub.mapping.versions.watch import Mappings
 from hub.outbox.queue import store
 from hub.outbox.values import NewDelivery
 from hub.outbox.wire.checks import check_destination
-from hub.profiles.bulk import insert_rows, table
 from hub.profiles.tables import ProfileRow
 from hub.registry import store as registry
 from hub.registry.values import Connection
