@@ -87,8 +87,8 @@ def create() -> Any:
     from hub.inbox.sql import open_inbox
     from hub.registry.discovery import get
     from hub.runtime.erasing.requested import RememberedErasures
-    from hub.runtime.installation import Installation
-    from hub.runtime.schema import create_all
+    from hub.runtime.process.installation import Installation
+    from hub.runtime.process.schema import create_all
 
     hub = Installation(Settings(inbox_limit=100_000_000))
     create_all(hub.engine)

@@ -36,14 +36,14 @@ from hub.core.settings import Settings
 from hub.inbox import seen
 from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest
-from hub.mapping.files import Folders
-from hub.mapping.files import read as read_mapping
 from hub.mapping.inbound import Inbound, compile_inbound
 from hub.mapping.model import Change
-from hub.runtime.apply import ApplyRole
-from hub.runtime.apply_batch import Hooks
-from hub.runtime.collector import calm_collector
-from hub.runtime.schema import create_all
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.files import read as read_mapping
+from hub.runtime.apply.batch import Hooks
+from hub.runtime.apply.loop import ApplyRole
+from hub.runtime.process.gc_tuning import calm_collector
+from hub.runtime.process.schema import create_all
 from hub.sdk.values import RawMessage
 
 CONNECTION = "01J00000000000000000000001"

@@ -35,7 +35,7 @@ def _measure(vendor: str) -> Row:
 
 def _build(builder: Any, rows: Sequence[Any], known: Any) -> float:
     from hub.core.clock import now, to_datetime
-    from hub.outbox.batching import form
+    from hub.outbox.engine.batches import form
     from hub.sdk.values import Batch, Request
     from hub.sdk.wire import encode
 
@@ -55,14 +55,14 @@ def _build(builder: Any, rows: Sequence[Any], known: Any) -> float:
 
 def _prepared(vendor: str) -> tuple[Any, Sequence[Any], Any]:
     from hub.core.clock import now
-    from hub.mapping.files import Folders
     from hub.mapping.outbound import compile_outbound
-    from hub.mapping.versions import resolve
-    from hub.outbox.build import Builder, Known
+    from hub.mapping.versions.files import Folders
+    from hub.mapping.versions.version import resolve
+    from hub.outbox.engine.build import Builder, Known
     from hub.outbox.values import Row as Delivery
     from hub.registry.discovery import discover
     from hub.registry.values import Connection
-    from hub.sdk.kit.bench import in_memory
+    from hub.sdk.kit.bench.bench import in_memory
 
     destination = in_memory(discover("")[vendor].subject()).destination
     mapping = compile_outbound(resolve(vendor, "", Folders()).document)

@@ -26,7 +26,7 @@ from typing import Any
 import requests
 
 from benchmarks.rows import Row
-from hub.sdk.kit.bench import in_memory
+from hub.sdk.kit.bench.bench import in_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNT = 4_000
@@ -80,8 +80,8 @@ def _measure(vendor: str, count: int, engine: str, *, profile: bool) -> Row:
 @contextmanager
 def _installation(engine: str) -> Iterator[Any]:
     from hub.core.settings import Settings
-    from hub.runtime.installation import Installation
-    from hub.runtime.schema import create_all
+    from hub.runtime.process.installation import Installation
+    from hub.runtime.process.schema import create_all
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = ""
@@ -131,7 +131,7 @@ def _decide(hub: Any, connection: str, first: int, last: int) -> None:
     """Put profile pushes of these people into the queue."""
     from hub.core import clock
     from hub.core.database import write
-    from hub.outbox import store
+    from hub.outbox.queue import store
     from hub.outbox.values import NewDelivery
     from hub.sdk.values import Operation
 
@@ -177,16 +177,16 @@ def _people(database: Any, count: int, now: int) -> None:
 
 
 def _activate(hub: Any, connection: Any) -> None:
-    from hub.mapping.watch import Mappings
-    from hub.runtime.mapping_watch import MappingWatch
+    from hub.mapping.versions.watch import Mappings
+    from hub.runtime.live.mappings import MappingWatch
 
     assert MappingWatch(hub, Mappings(hub.engine, hub.folders)).activate(connection), "the bundled mapping is valid"
 
 
 def _deliver(hub: Any, connection: str, count: int, *, profile: bool) -> tuple[float, list[Any]]:
     """Seconds that `count` deliveries took, and every wire request that carried them."""
-    from hub.runtime.collector import calm_collector
-    from hub.runtime.deliver import DeliverRole
+    from hub.runtime.process.gc_tuning import calm_collector
+    from hub.runtime.roles.deliver import DeliverRole
 
     role = DeliverRole(hub)
     profiler = cProfile.Profile()
@@ -211,7 +211,7 @@ def _settle(hub: Any, role: Any, count: int) -> float:
 
     from hub.core import clock
     from hub.core.database import read
-    from hub.outbox import store
+    from hub.outbox.queue import store
 
     took = 0.0
     while True:
@@ -242,7 +242,7 @@ def _noting() -> Iterator[list[Any]]:
             sent.append(wire)
         return wire
 
-    with patch("hub.outbox.sender.encode", noted):
+    with patch("hub.outbox.wire.http.encode", noted):
         yield sent
 
 

@@ -25,15 +25,16 @@ from pathlib import Path
 import psutil
 
 from benchmarks.rows import Row
+from hub import imports
 from hub.core import clock
 from hub.core.database import read
 from hub.core.settings import Settings
+from hub.imports.request import Wish
 from hub.inbox.sql import open_inbox
-from hub.runtime import beat, importing
-from hub.runtime.collector import calm_collector
-from hub.runtime.importing.wish import Wish
-from hub.runtime.installation import Installation
-from hub.runtime.migrate import migrate
+from hub.runtime.process import heartbeat
+from hub.runtime.process.gc_tuning import calm_collector
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.migrate import migrate
 
 ROWS = 1_000_000
 ROWS_APPLIED = 100_000
@@ -95,7 +96,7 @@ def _import_beside(hub: Installation, path: Path, role: psutil.Process) -> tuple
         time.sleep(LOOK_S)
     inbox = open_inbox(hub.settings, hub.engine)
     watch, began = Watch(), time.perf_counter()
-    importing.run(hub, inbox, Wish("customers", path, path.name, "bench"), watch)
+    imports.run(hub, inbox, Wish("customers", path, path.name, "bench"), watch)
     while look():
         time.sleep(LOOK_S)
     took_s = time.perf_counter() - began
@@ -106,7 +107,7 @@ def _import_beside(hub: Installation, path: Path, role: psutil.Process) -> tuple
 def _has_begun(hub: Installation) -> bool:
     """Whether the apply role has shown a sign of life."""
     with read(hub.engine) as database:
-        return "apply" in beat.health(database, clock.now())
+        return "apply" in heartbeat.health(database, clock.now())
 
 
 def run_alone(number: int) -> list[Row]:
@@ -146,7 +147,7 @@ def _read(path: Path) -> float:
     return time.perf_counter() - began
 
 
-class _Watch(importing.Told):
+class _Watch(imports.Told):
     """The most memory of the process at the end of a portion, in MiB."""
 
     def __init__(self) -> None:
@@ -165,7 +166,7 @@ def _import(folder: Path, path: Path, number: int) -> tuple[float, float]:
     inbox = open_inbox(hub.settings, hub.engine)
     watch = _Watch()
     began = time.perf_counter()
-    job = importing.run(hub, inbox, Wish("customers", path, path.name, "bench"), watch)
+    job = imports.run(hub, inbox, Wish("customers", path, path.name, "bench"), watch)
     took_s = time.perf_counter() - began
     inbox.close()
     hub.engine.dispose()

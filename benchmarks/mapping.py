@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import Row
-from hub.mapping.files import Folders
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.outbound import compile_outbound
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from hub.sdk.json import loads
 
 SAMPLES = Path(__file__).resolve().parent.parent / "tests" / "samples"

@@ -78,8 +78,8 @@ def samples() -> list[dict[str, Any]]:
 
 def _compiled() -> Callable[[dict[str, Any]], Any]:
     """What maps one message."""
-    from hub.mapping.files import Folders, read_file
     from hub.mapping.inbound import compile_inbound
+    from hub.mapping.versions.files import Folders, read_file
 
     document = read_file(HERE / "peer.yaml", Folders()).document
     mapping = compile_inbound(document, connection_id="01J00000000000000000000001", options={})

@@ -13,12 +13,12 @@ from hub.api import access, errors, paths
 from hub.api.services import EXTENSION, Services
 from hub.core import logging, metrics
 from hub.core.settings import Settings
+from hub.imports.uploads import UPLOADS, Uploads
 from hub.inbox.sql import open_inbox
 from hub.runtime.erasing.requested import RememberedErasures
-from hub.runtime.importing.uploads import UPLOADS, Uploads
-from hub.runtime.installation import Installation
-from hub.runtime.lifeline import watch_parent
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.lifeline import watch_parent
 
 
 def create() -> Any:
@@ -71,7 +71,7 @@ def build(services: Services) -> Flask:
 
 
 def _keep_beating(hub: Installation) -> None:
-    from hub.runtime.beat import beating
+    from hub.runtime.process.heartbeat import beating
 
     alive = beating(hub.engine, "web", lambda: os.kill(os.getppid(), signal.SIGTERM))  # the server this worker serves
     alive.__enter__()

@@ -46,7 +46,7 @@ def _prepare(url: str) -> None:
 
 
 def _make_tables(engine: Engine) -> None:
-    from hub.runtime.schema import create_all
+    from hub.runtime.process.schema import create_all
 
     create_all(engine)
 

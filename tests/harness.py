@@ -27,7 +27,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 30.0, what: str = "the condition") -> T:
+def eventually(look: Callable[[], T | None], *, within_s: float = 30.0, what: str = "the condition") -> T:
     """The first truthy result of `look`. Looks often; fails with the last result after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while True:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from hub.registry.discovery import discover
-from hub.sdk.kit.simulator import Simulator
+from hub.sdk.kit.simulator.base import Simulator
 from tests.harness import RunningHub
 
 CONNECTIONS = {"crm": "braze", "mail": "klaviyo"}

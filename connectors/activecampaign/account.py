@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.sdk.kit.simulator import Refused, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimResponse
 from hub.sdk.values import Json
 
 STANDARD = ("email", "firstName", "lastName", "phone")

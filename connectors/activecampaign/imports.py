@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any, ClassVar, Final
 
 from connectors.activecampaign.account import EMAIL, Account, custom_values, is_mailbox
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json
 
 MOST: Final = 250

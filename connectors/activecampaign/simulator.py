@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from connectors.activecampaign.account import FIELD_TYPES, Account, custom_values, not_found, refusal
 from connectors.activecampaign.tracking import TrackingEndpoints, page, told_in
-from hub.sdk.kit.simulator import SimRequest, SimResponse, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, route
 from hub.sdk.values import Json, Operation
 
 CALLS_PER_S: Final = 5

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from connectors.activecampaign.account import refusal
 from connectors.activecampaign.imports import ImportEndpoints
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, route
 from hub.sdk.values import Json
 
 MOST_ROWS: Final = 100

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from connectors.airship import validation
 from connectors.airship.validation import Invalid, body_of
-from hub.sdk.kit.simulator import SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json
 
 SENDER = "12345"

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from connectors.airship import validation
 from connectors.airship.channels import ChannelEndpoints
 from connectors.airship.validation import Invalid, body_of, listed
-from hub.sdk.kit.simulator import SimRequest, SimResponse, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, route
 from hub.sdk.values import Json, Operation
 
 APP_KEY = "QGk9sTqAStiHUnwUvcl8gw"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from connectors.bloomreach import validation
 from connectors.bloomreach.validation import Invalid
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 PROJECT: Final = "6f1c2b9e-sandbox"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hub.sdk.json import dumps
-from hub.sdk.kit.simulator import Refused, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimResponse
 from hub.sdk.values import Json
 
 NO_ID: Final = "At least one id should be specified."

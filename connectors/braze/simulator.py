@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from connectors.braze.validation import array_of, bad_identity, body_of, write
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 API_KEY = "sandbox-braze-key"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse
 from hub.sdk.values import Json
 
 IDENTIFIERS = ("external_id", "user_alias", "braze_id", "email", "phone")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from hub.sdk.kit.sender import SimulatedSource, post
+from hub.sdk.kit.simulator.source import SimulatedSource, post
 from hub.sdk.values import InboundRequest, Json
 
 

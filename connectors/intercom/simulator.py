@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from connectors.intercom.workspace import TEXT, Workspace, error_list, refusal
-from hub.sdk.kit.simulator import SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 WINDOW_S: Final = 10

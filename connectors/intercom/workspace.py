@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from hub.sdk.kit.simulator import Refused, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimResponse
 from hub.sdk.values import Json
 
 ATTRIBUTES: Final = 250

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.iterable.project import Failed, Project, Refusal
 from connectors.iterable.replies import bulk, elements, known_user, object_, success
-from hub.sdk.kit.simulator import SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, Simulator, route
 
 
 class AudienceEndpoints(Simulator):

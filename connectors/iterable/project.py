@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connectors.iterable.settings import READ_ONLY
-from hub.sdk.kit.simulator import Refused, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimResponse
 from hub.sdk.values import Json
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

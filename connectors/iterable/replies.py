@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from connectors.iterable.project import Failed, Project, Refusal
-from hub.sdk.kit.simulator import SimRequest, SimResponse
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse
 from hub.sdk.values import Json
 
 MOST: Final = 1_000

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from connectors.iterable.audiences import AudienceEndpoints
 from connectors.iterable.project import Failed, Project, Refusal
 from connectors.iterable.replies import bad_json, bulk, elements, known_user, object_, one_type_each, one_user, success
-from hub.sdk.kit.simulator import SimRequest, SimResponse, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, route
 from hub.sdk.values import Json, Operation
 
 API_KEY: Final = "sandbox-iterable-key-00000000000"

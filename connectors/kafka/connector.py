@@ -1,6 +1,6 @@
 """Kafka as a destination: one message per record, in the hub's own shape, acknowledged one by one. As a source: source.py.
 
-The hub's transport does the rest: acks=all, an idempotent producer, errors by name (hub/outbox/publisher.py, acks.py).
+The hub's transport does the rest: acks=all, an idempotent producer, errors by name (hub/outbox/wire/kafka.py, acks.py).
 Facts: https://kafka.apache.org/documentation/#producerconfigs (read 2026-11). Set-up for operators: docs/connectors/kafka.md.
 """
 

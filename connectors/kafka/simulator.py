@@ -9,8 +9,8 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from hub.sdk.kit.broker import BrokerSimulator
-from hub.sdk.kit.simulator import SimRequest, SimResponse
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse
+from hub.sdk.kit.simulator.broker import BrokerSimulator
 from hub.sdk.values import Json, Operation
 
 USER, PASS = "switchboard", "sandbox-kafka-key"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from connectors.klaviyo.account import Account
 from connectors.klaviyo.validation import Invalid, attributes_of, contacts, listed
-from hub.sdk.kit.simulator import SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json
 
 _PROFILES_AT: Final = "/data/attributes/profiles"

@@ -17,7 +17,7 @@ from connectors.klaviyo import validation
 from connectors.klaviyo.account import Account
 from connectors.klaviyo.audiences import AudienceEndpoints, resource
 from connectors.klaviyo.validation import Invalid, attributes_of, envelope, listed
-from hub.sdk.kit.simulator import SimRequest, SimResponse, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, route
 from hub.sdk.values import Json, Operation
 
 FAMILIES: Final = (

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from connectors.klaviyo.bodies import LOCATION, PROFILE_FIELDS
 from hub.sdk.json import dumps
-from hub.sdk.kit.simulator import Refused, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimResponse
 from hub.sdk.values import Json
 
 IDENTIFIERS: Final = ("email", "phone_number", "external_id")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hub.sdk.kit.simulator import Refused, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimResponse
 from hub.sdk.values import EMPTY, Json
 
 PROBLEM: Final = "application/problem+json; charset=utf-8"

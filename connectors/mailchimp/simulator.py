@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from connectors.mailchimp.audience import EVENT_NAME, Audience, hash_of, invalid, missing, problem
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 LIST: Final = "/lists/{list_id}"

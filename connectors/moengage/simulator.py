@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from connectors.moengage import validation
 from connectors.moengage.validation import Invalid, body_of, failure, flat
-from hub.sdk.kit.simulator import SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 WORKSPACE = "8SIW681S80Z08KSHQFSTIZ8T"

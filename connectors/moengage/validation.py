@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.moengage.bodies import NOT_IN_A_NAME, is_bad_id
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse
 from hub.sdk.values import Json
 
 CREATE_ONLY: Final = ("cr_t", "u_l_a", "publisher_name", "campaign_name", "moe_gaid", "advertising_identifier")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from hub.sdk.json import dumps
-from hub.sdk.kit.sender import SimulatedSource, post
+from hub.sdk.kit.simulator.source import SimulatedSource, post
 from hub.sdk.values import InboundRequest, Json
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hub.sdk.kit.sender import SimulatedSource, post
+from hub.sdk.kit.simulator.source import SimulatedSource, post
 from hub.sdk.values import InboundRequest, Json
 
 

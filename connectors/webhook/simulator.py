@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 from standardwebhooks import Webhook as Signer
 
 from hub.sdk.envelope import TYPES
-from hub.sdk.kit.sender import SimulatedSource, post
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.source import SimulatedSource, post
 from hub.sdk.values import InboundRequest, Json, Operation
 
 PATH = "/hooks/switchboard"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from connectors.wyng.model import DEFAULT, DataModel
-from hub.sdk.kit.simulator import Refused, SimRequest, SimResponse, Simulator, route
+from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.values import Json, Operation
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

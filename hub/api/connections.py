@@ -8,16 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import Connection as Database
 
-from hub.api.bodies import ConnectionBody, PauseBody, SettingsBody
-from hub.api.body import expect_query, read_body
-from hub.api.errors import ApiError, not_found
-from hub.api.services import services
-from hub.core import clock
-from hub.core.database import read, write
-from hub.registry import store
-from hub.registry.values import Connection
-from hub.runtime.choosing import Choice, change_mapping
-from hub.runtime.connections import (
+from hub.admin.connections import (
     add_destination,
     add_source,
     change_settings,
@@ -27,7 +18,16 @@ from hub.runtime.connections import (
     resume,
     reveal_once,
 )
-from hub.runtime.preparing import finding_json, prepare
+from hub.admin.mapping_choice import Choice, change_mapping
+from hub.admin.prepare import finding_json, prepare
+from hub.api.bodies import ConnectionBody, PauseBody, SettingsBody
+from hub.api.body import expect_query, read_body
+from hub.api.errors import ApiError, not_found
+from hub.api.services import services
+from hub.core import clock
+from hub.core.database import read, write
+from hub.registry import store
+from hub.registry.values import Connection
 from hub.sdk.json import dumps
 
 connections = Blueprint("connections", __name__, url_prefix="/hub/v1")

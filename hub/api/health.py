@@ -15,8 +15,8 @@ from hub.core import clock, metrics
 from hub.core.clock import SECOND, Micros
 from hub.core.database import read
 from hub.inbox.queue import Unreachable
-from hub.runtime import beat
-from hub.runtime.backlog import Backlog, backlog
+from hub.runtime.process import heartbeat
+from hub.runtime.upkeep.backlog import Backlog, backlog
 from hub.sdk.errors import ConfigurationError
 
 health = Blueprint("health", __name__)
@@ -28,7 +28,7 @@ class Look(NamedTuple):
     """What the tables tell at this moment; `waiting` is None where the inbox cannot be counted, for the reason `why`."""
 
     waiting: Backlog | None
-    roles: Mapping[str, beat.RoleHealth]
+    roles: Mapping[str, heartbeat.RoleHealth]
     why: str = ""
 
 
@@ -68,7 +68,7 @@ def exposition() -> Response:
 def _look() -> Look:
     now = clock.now()
     with read(services().engine) as database:
-        roles = beat.health(database, now)
+        roles = heartbeat.health(database, now)
     try:
         return Look(backlog(services().engine, services().inbox, now), roles)
     except Unreachable:

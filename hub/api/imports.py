@@ -14,16 +14,16 @@ from hub.api.services import services
 from hub.core import clock
 from hub.core.clock import Micros, from_datetime
 from hub.core.database import read, write
+from hub.imports import jobs
+from hub.imports.cells import DATES
+from hub.imports.columns import parse_fields
+from hub.imports.export import profiles_csv
+from hub.imports.fields import KINDS
+from hub.imports.jobs import Job
+from hub.imports.request import Wish
+from hub.imports.trial import dry_run, trial_json
+from hub.imports.uploads import UPLOADS, Uploads
 from hub.ledger.store import record_audit
-from hub.runtime.exporting import profiles_csv
-from hub.runtime.importing import jobs
-from hub.runtime.importing.cells import DATES
-from hub.runtime.importing.columns import parse_fields
-from hub.runtime.importing.fields import KINDS
-from hub.runtime.importing.jobs import Job
-from hub.runtime.importing.trial import dry_run, trial_json
-from hub.runtime.importing.uploads import UPLOADS, Uploads
-from hub.runtime.importing.wish import Wish
 
 imports = Blueprint("imports", __name__, url_prefix="/hub/v1")
 PART = 1_048_576

@@ -5,6 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import Connection as Database
 
+from hub.admin import distributions
+from hub.admin.distributions import distribution_json
+from hub.admin.names import usable_name
+from hub.admin.views import campaign_json
 from hub.api.bodies import CampaignBody, CodesBody, RunBody
 from hub.api.body import expect_query, json_object, read_body
 from hub.api.errors import not_found
@@ -18,11 +22,7 @@ from hub.distributions import store as distributions_store
 from hub.distributions.values import Distribution
 from hub.ledger.store import record_audit
 from hub.profiles import reading
-from hub.runtime import distributing
-from hub.runtime.distributing import distribution_json
 from hub.runtime.erasing.person import erase_person, erasure_in_queue
-from hub.runtime.names import usable_name
-from hub.runtime.shown import campaign_json
 
 instructions = Blueprint("instructions", __name__, url_prefix="/hub/v1")
 
@@ -84,7 +84,7 @@ def _campaign(database: Database, which: str) -> Campaign:
 
 
 @instructions.get("/distributions")
-def distributions() -> Response:
+def list_distributions() -> Response:
     """All distributions."""
     expect_query()
     hub = services().hub
@@ -97,7 +97,7 @@ def add() -> tuple[Response, int]:
     """{name, campaign, audience, trigger, targets, missed, consent}."""
     body, hub = json_object(), services().hub
     with write(hub.engine) as database:
-        added = distributing.add_distribution(hub, database, clock.now(), body, g.actor)
+        added = distributions.add_distribution(hub, database, clock.now(), body, g.actor)
         shown = distribution_json(hub, database, added)
     return jsonify(shown), 201
 
@@ -117,7 +117,7 @@ def change(which: str, action: str) -> Response:
     hub = services().hub
     with write(hub.engine) as database:
         found = _distribution(database, which)
-        changed = distributing.change_status(database, clock.now(), found.id, action, g.actor)
+        changed = distributions.change_status(database, clock.now(), found.id, action, g.actor)
         return jsonify(distribution_json(hub, database, changed))
 
 
@@ -127,7 +127,7 @@ def run(which: str) -> tuple[Response, int]:
     body = read_body(RunBody)
     with write(services().engine) as database:
         found = _distribution(database, which)
-        done = distributing.run_by_hand(database, clock.now(), found.id, body.key, g.actor)
+        done = distributions.run_by_hand(database, clock.now(), found.id, body.key, g.actor)
     return jsonify(done), 202
 
 
@@ -136,7 +136,7 @@ def take_away(which: str) -> Response:
     """Remove one; what it published stays readable."""
     with write(services().engine) as database:
         found = _distribution(database, which)
-        distributing.change_status(database, clock.now(), found.id, "remove", g.actor)
+        distributions.change_status(database, clock.now(), found.id, "remove", g.actor)
     return jsonify(removed=True)
 
 

@@ -6,22 +6,7 @@ from dataclasses import asdict
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from hub.api.bodies import ReplayBody
-from hub.api.body import PAGED, cursor_text, expect_query, flag, limit, message_cursor, moment, one_of, read_body
-from hub.api.errors import ApiError, not_found
-from hub.api.services import services
-from hub.core import clock
-from hub.core.clock import DAY, iso
-from hub.core.database import read, write
-from hub.inbox import seen
-from hub.inbox.values import MessageFilter
-from hub.ledger import store
-from hub.ledger.values import RunFilter
-from hub.outbox import operate
-from hub.outbox.values import Filters
-from hub.runtime.equations import check
-from hub.runtime.shown import attempt_json, with_times
-from hub.runtime.synclog import (
+from hub.admin.sync_log import (
     DELIVERY_STATES,
     MESSAGE_STATES,
     RUN_KINDS,
@@ -34,6 +19,21 @@ from hub.runtime.synclog import (
     shown_messages,
     shown_runs,
 )
+from hub.admin.views import attempt_json, with_times
+from hub.api.bodies import ReplayBody
+from hub.api.body import PAGED, cursor_text, expect_query, flag, limit, message_cursor, moment, one_of, read_body
+from hub.api.errors import ApiError, not_found
+from hub.api.services import services
+from hub.core import clock
+from hub.core.clock import DAY, iso
+from hub.core.database import read, write
+from hub.inbox import seen
+from hub.inbox.values import MessageFilter
+from hub.ledger import store
+from hub.ledger.values import RunFilter
+from hub.outbox.queue import operate
+from hub.outbox.values import Filters
+from hub.runtime.upkeep.ledger_check import check
 from hub.sdk.values import Operation
 
 ledger = Blueprint("ledger", __name__, url_prefix="/hub/v1")
@@ -101,7 +101,7 @@ def delivery(delivery_id: str) -> Response:
 @ledger.post("/deliveries/replay")
 def replay() -> tuple[Response, int]:
     """{status, connection, operation, source_id, distribution, reason, per_s, quiet, force, dry_run}."""
-    from hub.runtime.replaying import replay_deliveries
+    from hub.admin.replays import replay_deliveries
 
     body = read_body(ReplayBody)
     filters = Filters(

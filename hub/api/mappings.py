@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from hub.admin.mappings import listed
 from hub.api.body import expect_query
 from hub.api.services import services
 from hub.core.database import read
-from hub.runtime.mappings import listed
 
 mappings = Blueprint("mappings", __name__, url_prefix="/hub/v1/mappings")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, jsonify, request
 
+from hub.admin.schemas import remove_schema, set_schema, shown, versions
+from hub.admin.views import with_times
 from hub.api.body import expect_query, json_object
 from hub.api.errors import ApiError, not_found
 from hub.api.services import services
 from hub.core import clock
 from hub.core.database import read, write
 from hub.profiles.schema_document import without_shown
-from hub.runtime.schemas import remove_schema, set_schema, shown, versions
-from hub.runtime.shown import with_times
 
 schemas = Blueprint("schemas", __name__, url_prefix="/hub/v1")
 

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from hub.inbox.accept import SourceDoor
 from hub.inbox.queue import Inbox
-from hub.runtime.installation import Installation
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.installation import Installation
 
 EXTENSION = "switchboard"
 

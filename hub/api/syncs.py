@@ -7,15 +7,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, g, jsonify
 from pydantic import Field
 
-from hub.api.bodies import Body
-from hub.api.body import read_body
-from hub.api.errors import not_found
-from hub.api.services import services
-from hub.core import clock
-from hub.core.database import read, write
-from hub.registry import store
-from hub.registry.values import Connection
-from hub.runtime.syncing import (
+from hub.admin.syncs import (
     add_sync,
     backfill_json,
     count_backfill,
@@ -24,6 +16,14 @@ from hub.runtime.syncing import (
     sync_json,
     syncs_json,
 )
+from hub.api.bodies import Body
+from hub.api.body import read_body
+from hub.api.errors import not_found
+from hub.api.services import services
+from hub.core import clock
+from hub.core.database import read, write
+from hub.registry import store
+from hub.registry.values import Connection
 from hub.sdk.errors import ConfigurationError
 
 syncs = Blueprint("syncs", __name__, url_prefix="/hub/v1/destinations/<which>/syncs")

@@ -11,7 +11,7 @@ from functools import partial
 from hub.check.ledger import ledger_hides_secrets, wrong_credentials_pause
 from hub.check.mapping import mapping_checks
 from hub.registry.discovery import Found
-from hub.sdk.kit.suite import Check, Verdict, checks_for, verdict
+from hub.sdk.kit.suite.runner import Check, Verdict, checks_for, verdict
 
 __all__ = ["IN_THE_HUB", "checks", "run"]
 

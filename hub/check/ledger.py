@@ -21,19 +21,19 @@ from hub.check.records import PROFILE, RECORDS
 from hub.core import clock
 from hub.core.database import open_database, read, write
 from hub.core.secrets import Vault
-from hub.outbox import store
-from hub.outbox.engine import Engine
-from hub.outbox.lane import Ports
+from hub.outbox.engine.lane import Ports
+from hub.outbox.engine.loop import Engine
+from hub.outbox.queue import store
 from hub.outbox.values import NewDelivery
 from hub.registry import store as registry
 from hub.registry.discovery import Found
 from hub.registry.values import Connection
-from hub.runtime.live import Snapshot
-from hub.runtime.schema import create_all, metadata
+from hub.runtime.live.connections import Snapshot
+from hub.runtime.process.schema import create_all, metadata
 from hub.sdk.contract import Destination
 from hub.sdk.declared import build, example_settings, secret_fields
-from hub.sdk.kit.bench import Bench, over_http, secrets_of, wrong_credentials
-from hub.sdk.kit.failed import require
+from hub.sdk.kit.bench.bench import Bench, over_http, secrets_of, wrong_credentials
+from hub.sdk.kit.suite.failed import require
 from hub.sdk.values import Operation
 
 SETTLE_S = 20.0

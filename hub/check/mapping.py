@@ -11,14 +11,14 @@ from typing import Any
 import jsonschema
 
 from hub.check.records import scopes
-from hub.mapping.files import Folders, read_file
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.model import Mapped
 from hub.mapping.outbound import Outbound, compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import Found, example_settings
-from hub.sdk.kit.bench import in_memory
-from hub.sdk.kit.failed import require
-from hub.sdk.kit.suite import Check
+from hub.sdk.kit.bench.bench import in_memory
+from hub.sdk.kit.suite.failed import require
+from hub.sdk.kit.suite.runner import Check
 from hub.sdk.values import Accepted, AnyPush, EventPush, Operation, ProfilePush
 
 __all__ = ["mapping_checks", "outbound_of"]

@@ -17,7 +17,7 @@ from hub.ledger.store import record_audit
 @as_json
 def backup(folder: Path, json_: bool) -> None:
     """Copy both SQLite files into FOLDER, as they belong together, while the hub runs. The key is not copied."""
-    from hub.runtime.backup import back_up
+    from hub.runtime.upkeep.backup import back_up
 
     hub = open_hub()
     copies = back_up(hub, folder)

@@ -6,6 +6,8 @@ from typing import Any, TextIO
 
 import click
 
+from hub.admin.names import usable_name
+from hub.admin.views import campaign_json
 from hub.campaigns import store
 from hub.campaigns.values import Campaign
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_rows
@@ -13,8 +15,6 @@ from hub.core import clock
 from hub.core.clock import DAY, SECOND
 from hub.core.database import read, write
 from hub.ledger.store import record_audit
-from hub.runtime.names import usable_name
-from hub.runtime.shown import campaign_json
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 

@@ -25,7 +25,7 @@ from hub.cli.support import (
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry.values import Connection
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
 NAME = click.argument("name")
@@ -53,8 +53,8 @@ def add_source(
     connector: str, name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool
 ) -> None:
     """Add a source; prints its webhook URL and its secrets, which are shown only now."""
-    from hub.runtime import connections
-    from hub.runtime.choosing import Choice
+    from hub.admin import connections
+    from hub.admin.mapping_choice import Choice
 
     hub, choice = open_hub(), Choice(mapping or "", patch.read() if patch else "")
     with write(hub.engine) as database:
@@ -73,8 +73,8 @@ def add_destination(
     connector: str, name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool
 ) -> None:
     """Add a destination. `--set hosts.<name>=URL` sends to a sandbox instead of the vendor."""
-    from hub.runtime import connections
-    from hub.runtime.choosing import Choice
+    from hub.admin import connections
+    from hub.admin.mapping_choice import Choice
 
     hub, choice = open_hub(), Choice(mapping or "", patch.read() if patch else "")
     with write(hub.engine) as database:
@@ -92,8 +92,8 @@ def _shared(group: click.Group, role: str) -> None:
     @as_json
     def list_(json_: bool) -> None:
         """List them."""
+        from hub.admin.connections import describe
         from hub.registry import store
-        from hub.runtime.connections import describe
 
         hub = open_hub()
         with read(hub.engine) as database:
@@ -106,8 +106,8 @@ def _shared(group: click.Group, role: str) -> None:
     @as_json
     def show(name: str, json_: bool) -> None:
         """Show one, by name or id; secrets only by name."""
-        from hub.runtime.connections import describe
-        from hub.runtime.syncing import syncs_json
+        from hub.admin.connections import describe
+        from hub.admin.syncs import syncs_json
 
         hub = open_hub()
         with read(hub.engine) as database:
@@ -125,8 +125,8 @@ def _shared(group: click.Group, role: str) -> None:
     @as_json
     def set_(name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool) -> None:
         """Change settings; `KEY=` takes one away. A rotated secret's predecessor is kept where the connector allows."""
-        from hub.runtime.choosing import change_mapping
-        from hub.runtime.connections import change_settings, describe
+        from hub.admin.connections import change_settings, describe
+        from hub.admin.mapping_choice import change_mapping
 
         if not pairs and mapping is None and patch is None:
             raise ConfigurationError(
@@ -150,7 +150,7 @@ def _shared(group: click.Group, role: str) -> None:
     @as_json
     def pause(name: str, reason: str, json_: bool) -> None:
         """Pause one: senders to a source are told to retry (503), deliveries to a destination wait."""
-        from hub.runtime import connections
+        from hub.admin import connections
 
         hub = open_hub()
         with write(hub.engine) as database:
@@ -163,7 +163,7 @@ def _shared(group: click.Group, role: str) -> None:
     @as_json
     def resume(name: str, json_: bool) -> None:
         """Take up a paused one, and its paused routes, again."""
-        from hub.runtime import connections
+        from hub.admin import connections
 
         hub = open_hub()
         with write(hub.engine) as database:
@@ -177,7 +177,7 @@ def _shared(group: click.Group, role: str) -> None:
     @as_json
     def remove(name: str, yes: bool, json_: bool) -> None:
         """Remove one. What it sent or received stays in the ledger; what waits for it is skipped."""
-        from hub.runtime import connections
+        from hub.admin import connections
 
         confirm_or_exit(f"Remove the {role} {name!r}? Its secrets are gone for good.", yes=yes)
         hub = open_hub()
@@ -195,7 +195,7 @@ _shared(destinations, "destination")
 @as_json
 def check(name: str, json_: bool) -> None:
     """Ask the vendor whether the credentials are good, with its harmless call."""
-    from hub.outbox.checks import check_destination
+    from hub.outbox.wire.checks import check_destination
 
     hub = open_hub()
     with read(hub.engine) as database:
@@ -211,12 +211,12 @@ def check(name: str, json_: bool) -> None:
 @as_json
 def prepare(name: str, json_: bool) -> None:
     """Make at the vendor what is about to be needed: fields, event types, lists. Names what only its dashboard can make."""
-    from hub.runtime import preparing
+    from hub.admin import prepare
 
     hub = open_hub()
     with read(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
-    print_findings(preparing.prepare(hub, connection, ACTOR), json_=json_)
+    print_findings(prepare.prepare(hub, connection, ACTOR), json_=json_)
 
 
 @destinations.command()
@@ -239,7 +239,7 @@ def sync(
     json_: bool,
 ) -> None:
     """Keep one in step from now on: with each profile, membership or consent that changes, or each event that comes."""
-    from hub.runtime import syncing
+    from hub.admin import syncs
 
     if dry_run and not backfill:
         raise ConfigurationError("--dry-run counts what --backfill would send; give both.")
@@ -248,16 +248,16 @@ def sync(
     if dry_run:
         with read(hub.engine) as database:
             connection = _existing(hub, database, "destination", name)
-        counts = syncing.count_backfill(hub, now, connection, operation, options=options)
+        counts = syncs.count_backfill(hub, now, connection, operation, options=options)
         print_fields(counts, json_=json_)
         return
     with write(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
-        added = syncing.add_sync(hub, database, now, connection, operation, ACTOR, options=options, events=list(events))
-        shown = syncing.sync_json(added)
+        added = syncs.add_sync(hub, database, now, connection, operation, ACTOR, options=options, events=list(events))
+        shown = syncs.sync_json(added)
         if backfill:
-            opened = syncing.start_backfill(database, now, connection, added, ACTOR)
-            shown["backfill"] = syncing.backfill_json(opened)
+            opened = syncs.start_backfill(database, now, connection, added, ACTOR)
+            shown["backfill"] = syncs.backfill_json(opened)
     print_fields(shown, json_=json_)
     tell_prepared(hub, connection)
 
@@ -267,7 +267,7 @@ def sync(
 @SYNCED
 def unsync(name: str, operation: str) -> None:
     """Stop keeping one in step. What waits already is still sent."""
-    from hub.runtime.syncing import remove_sync
+    from hub.admin.syncs import remove_sync
 
     hub = open_hub()
     with write(hub.engine) as database:
@@ -288,8 +288,8 @@ def _existing(hub: Installation, database: Database, role: str, name: str) -> Co
 
 
 def _show(hub: Installation, connection_id: str, *, json_: bool) -> None:
+    from hub.admin.connections import describe
     from hub.registry import store
-    from hub.runtime.connections import describe
 
     with read(hub.engine) as database:
         connection = store.get(database, hub.vault, connection_id)

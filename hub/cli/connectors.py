@@ -14,7 +14,7 @@ from hub.registry.discovery import Found, discover
 from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hub.sdk.kit.suite import Verdict
+    from hub.sdk.kit.suite.runner import Verdict
 
 
 @click.group()
@@ -78,7 +78,7 @@ def reload() -> None:
     """
     from hub.core import clock
     from hub.core.database import write
-    from hub.runtime import reload as reloading
+    from hub.runtime.process import restart as reloading
 
     broken = [one for one in discover(Settings().connectors_path).values() if one.error]
     for one in broken:

@@ -27,9 +27,9 @@ from pydantic import BaseModel
 from hub.core.ids import new_token
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover, example_settings
-from hub.runtime.installation import Installation
-from hub.sdk.kit.sender import SimulatedSource
-from hub.sdk.kit.simulator import Simulator
+from hub.runtime.process.installation import Installation
+from hub.sdk.kit.simulator.base import Simulator
+from hub.sdk.kit.simulator.source import SimulatedSource
 from hub.sdk.values import Operation
 
 T = TypeVar("T")

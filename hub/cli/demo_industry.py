@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 import click
 
+from hub.admin.connections import reveal_once
+from hub.admin.industries import Industry, set_up
 from hub.cli.demo import Demo, DemoFailed, done, sender, until
 from hub.core import clock
 from hub.core.database import write
-from hub.mapping.text import snake
+from hub.mapping.values.text import snake
 from hub.registry import store as registry
 from hub.registry.discovery import Found
-from hub.runtime.connections import reveal_once
-from hub.runtime.industries import Industry, set_up
-from hub.runtime.installation import Installation
-from hub.sdk.kit.sender import SimulatedSource
-from hub.sdk.kit.simulator import Simulator
+from hub.runtime.process.installation import Installation
+from hub.sdk.kit.simulator.base import Simulator
+from hub.sdk.kit.simulator.source import SimulatedSource
 
 ACTOR = "demo"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from hub.admin.distributions import add_distribution, change_status, distribution_json, existing, run_by_hand
 from hub.cli.support import (
     ACTOR,
     as_json,
@@ -20,7 +21,6 @@ from hub.core import clock
 from hub.core.database import read, write
 from hub.distributions import store
 from hub.registry import store as registry
-from hub.runtime.distributing import add_distribution, change_status, distribution_json, existing, run_by_hand
 from hub.sdk.errors import ConfigurationError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

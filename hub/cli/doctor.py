@@ -15,8 +15,9 @@ from hub.core import clock
 from hub.core.database import read
 from hub.core.settings import Settings
 from hub.registry import store
-from hub.runtime import beat, consuming_doctor
-from hub.runtime.installation import Installation
+from hub.runtime.consume import doctor as consume_doctor
+from hub.runtime.process import heartbeat
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
 LEAST_FREE = 1024 * 1024 * 1024
@@ -42,7 +43,7 @@ def doctor(json_: bool) -> None:
 
 
 def _examine(hub: Installation) -> Iterator[Diagnosis]:
-    from hub.runtime.migrate import migrate
+    from hub.runtime.process.migrate import migrate
 
     yield from _folder(hub)
     try:
@@ -58,7 +59,7 @@ def _examine(hub: Installation) -> Iterator[Diagnosis]:
         yield from [Diagnosis(*found) for found in examine(hub.settings, hub.engine)]
     yield from _connectors(hub)
     yield from _connections(hub)
-    yield from [Diagnosis(*found) for found in consuming_doctor.examine(hub)]
+    yield from [Diagnosis(*found) for found in consume_doctor.examine(hub)]
     yield from _erasures(hub)
     yield from _roles(hub)
 
@@ -112,7 +113,7 @@ def _erasures(hub: Installation) -> Iterator[Diagnosis]:
 
 def _roles(hub: Installation) -> Iterator[Diagnosis]:
     with read(hub.engine) as database:
-        troubles = beat.troubles(database, clock.now())
+        troubles = heartbeat.troubles(database, clock.now())
     for role, why in troubles.items():
         yield Diagnosis("error", f"The role {role}: {why}.")
     if not troubles:

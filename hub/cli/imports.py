@@ -11,15 +11,15 @@ import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
 from hub.core import clock
-from hub.runtime.importing.cells import DATES
-from hub.runtime.importing.columns import parse_fields
-from hub.runtime.importing.fields import KINDS
+from hub.imports.cells import DATES
+from hub.imports.columns import parse_fields
+from hub.imports.fields import KINDS
 from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from hub.runtime.importing.jobs import Job
-    from hub.runtime.importing.trial import Trial
-    from hub.runtime.importing.wish import Wish
+    from hub.imports.jobs import Job
+    from hub.imports.request import Wish
+    from hub.imports.trial import Trial
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
@@ -70,8 +70,8 @@ def import_(
     Columns are known by their names; all others become metadata. Rejected rows go to a file of their own, to be
     corrected and imported again. The same file imported twice changes nothing more.
     """
-    from hub.runtime.importing.trial import dry_run as try_out
-    from hub.runtime.importing.wish import Wish
+    from hub.imports.request import Wish
+    from hub.imports.trial import dry_run as try_out
 
     if (kind == "codes") != bool(campaign) or (source and campaign):
         raise ConfigurationError("Codes are imported with --campaign NAME, everything else with --source.")
@@ -110,7 +110,7 @@ def export_profiles(file: Path, json_: bool) -> None:
 
     Cells that a spreadsheet would run as a formula get a leading apostrophe; the import takes it off again.
     """
-    from hub.runtime.exporting import export_to
+    from hub.imports.export import export_to
 
     count = export_to(open_hub(), file, ACTOR, clock.now())
     print_fields({"profiles": count, "file": str(file)}, json_=json_)
@@ -120,16 +120,16 @@ def export_profiles(file: Path, json_: bool) -> None:
 
 
 def _import(wish: Wish, *, json_: bool) -> None:
+    from hub import imports
     from hub.inbox.sql import open_inbox
-    from hub.runtime import importing
-    from hub.runtime.collector import calm_collector
+    from hub.runtime.process.gc_tuning import calm_collector
 
     hub = open_hub()
     calm_collector()
     inbox = open_inbox(hub.settings, hub.engine)
     try:
         with _shown(wish.path.stat().st_size, is_quiet=json_) as told:
-            job = importing.run(hub, inbox, wish, told)
+            job = imports.run(hub, inbox, wish, told)
     except KeyboardInterrupt:
         raise ConfigurationError("Stopped. The same command goes on where this import was cut off.") from None
     finally:
@@ -138,7 +138,7 @@ def _import(wish: Wish, *, json_: bool) -> None:
 
 
 def _tell_end(wish: Wish, job: Job, *, json_: bool) -> None:
-    from hub.runtime.importing.wish import rejects_path
+    from hub.imports.request import rejects_path
 
     errors = wish.errors or rejects_path(wish.path)
     rejected = job.counts["rejected"]
@@ -158,7 +158,7 @@ def _shown(size: int, *, is_quiet: bool) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hub.runtime.importing import Told
+    from hub.imports import Told
 
     console = Console(stderr=True)
     if is_quiet or not console.is_terminal:
@@ -180,7 +180,7 @@ def _shown(size: int, *, is_quiet: bool) -> Iterator[Any]:
 
 
 def _show_trial(trial: Trial, *, json_: bool) -> None:
-    from hub.runtime.importing.trial import trial_json
+    from hub.imports.trial import trial_json
 
     shown = trial_json(trial)
     if json_:

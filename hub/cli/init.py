@@ -7,14 +7,14 @@ from typing import Any
 import click
 import requests
 
+from hub.admin.connections import add_destination, reveal_once
+from hub.admin.industries import Industry, SetUp, industry, industry_names, set_up
 from hub.cli.support import ACTOR, as_json, json_or_text, open_hub, parse_pairs, print_json, print_rows
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime.connections import add_destination, reveal_once
-from hub.runtime.industries import Industry, SetUp, industry, industry_names, set_up
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
 SANDBOX = "http://127.0.0.1:8090"

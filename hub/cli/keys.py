@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
+from hub.admin.names import usable_name
+from hub.admin.views import with_times
 from hub.cli.support import ACTOR, as_json, open_hub, print_fields, print_rows
 from hub.core import clock
 from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.registry import store
-from hub.runtime.names import usable_name
-from hub.runtime.shown import with_times
 from hub.sdk.errors import ConfigurationError
 
 

@@ -21,18 +21,18 @@ def ledger() -> None:
 def check(json_: bool) -> None:
     """Recompute the three equations from the tables; exit code 1 on a difference. Exact while the hub runs."""
     from hub.inbox.sql import open_inbox
-    from hub.runtime import equations
+    from hub.runtime.upkeep import ledger_check
 
     hub = open_hub()
     inbox = open_inbox(hub.settings, hub.engine)
     try:
-        books = equations.check(hub.engine, inbox)
+        books = ledger_check.check(hub.engine, inbox)
     finally:
         inbox.close()
     if json_:
         print_json(books.as_json())
     else:
-        for left, right in equations.EQUATIONS.values():
+        for left, right in ledger_check.EQUATIONS.values():
             terms = " + ".join(f"{books.terms[term]} {term.replace('_', ' ')}" for term in right)
             click.echo(f"{books.terms[left]} {left} = {terms}")
         for term, reasons in books.reasons.items():

@@ -7,14 +7,7 @@ from typing import Any
 
 import click
 
-from hub.cli.support import ACTOR, as_json, open_hub, print_fields, print_json
-from hub.core import clock
-from hub.core.database import read, write
-from hub.ledger import store
-from hub.ledger.values import RunFilter
-from hub.outbox.values import Filters
-from hub.runtime.installation import Installation
-from hub.runtime.synclog import (
+from hub.admin.sync_log import (
     DELIVERY_STATES,
     MESSAGE_STATES,
     RUN_KINDS,
@@ -27,6 +20,13 @@ from hub.runtime.synclog import (
     records,
     shown_runs,
 )
+from hub.cli.support import ACTOR, as_json, open_hub, print_fields, print_json
+from hub.core import clock
+from hub.core.database import read, write
+from hub.ledger import store
+from hub.ledger.values import RunFilter
+from hub.outbox.values import Filters
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import Operation
 
@@ -190,7 +190,7 @@ def show(delivery_id: str, json_: bool) -> None:
 @as_json
 def cancel(delivery_id: str, json_: bool) -> None:
     """Skip a delivery that waits."""
-    from hub.outbox import operate
+    from hub.outbox.queue import operate
 
     hub, now = open_hub(), clock.now()
     with write(hub.engine) as database:
@@ -226,11 +226,11 @@ def replay_messages(
     json_: bool,
 ) -> None:
     """Apply stored messages again, with the mapping and the metadata schemas of now."""
+    from hub.admin import replays
     from hub.inbox.values import MessageFilter
-    from hub.runtime import replaying
 
     wanted = MessageFilter(state=state, reason=reason, source_id=source_id, message_id=message_id, is_warned=warned)
-    print_fields(replaying.replay_messages(open_hub(), wanted, clock.now(), ACTOR, is_dry=dry_run), json_=json_)
+    print_fields(replays.replay_messages(open_hub(), wanted, clock.now(), ACTOR, is_dry=dry_run), json_=json_)
 
 
 @replay.command("deliveries")
@@ -257,9 +257,9 @@ def replay_deliveries(
     json_: bool,
 ) -> None:
     """Send dead letters again; with --status sent, what was accepted, under a new deduplication key."""
-    from hub.runtime import replaying
+    from hub.admin import replays
 
-    done = replaying.replay_deliveries(
+    done = replays.replay_deliveries(
         open_hub(),
         Filters(status=status, operation=operation, source_id=source_id, reason=reason),
         clock.now(),

@@ -10,7 +10,7 @@ from hub.cli.preview import FILE, active_schemas, messages
 from hub.cli.support import as_json, open_hub, parse_pairs, print_json, print_rows
 from hub.core.database import read
 from hub.core.settings import Settings
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 
 
 @click.group()
@@ -22,7 +22,7 @@ def mappings() -> None:
 @as_json
 def list_(json_: bool) -> None:
     """List every mapping with its version and the connections that follow it."""
-    from hub.runtime.mappings import listed
+    from hub.admin.mappings import listed
 
     hub = open_hub()
     with read(hub.engine) as database:
@@ -38,8 +38,8 @@ def list_(json_: bool) -> None:
 @as_json
 def check(which: tuple[str, ...], json_: bool) -> None:
     """Check mapping files, by path or name (all, if none is given); exit code 1 and a line per problem."""
-    from hub.mapping.files import names
-    from hub.runtime.mappings import check as check_mapping
+    from hub.admin.mappings import check as check_mapping
+    from hub.mapping.versions.files import names
 
     hub = Installation(Settings())
     wanted = which or tuple(names(hub.folders))
@@ -66,10 +66,10 @@ def preview(which: str, file: TextIO, pairs: tuple[str, ...]) -> None:
     Metadata schemas apply where this installation has some: what they drop is among the warnings, and `schema_hash` says
     which version of them it was. Without a database there are none.
     """
+    from hub.admin.mappings import path_of
     from hub.mapping.check import preview as preview_change
-    from hub.mapping.files import read_file
-    from hub.runtime.mappings import path_of
-    from hub.runtime.previewing import received_at
+    from hub.mapping.versions.files import read_file
+    from hub.preview.preview import received_at
 
     hub = Installation(Settings())
     document = read_file(path_of(hub, which), hub.folders).document

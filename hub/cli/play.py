@@ -22,9 +22,9 @@ def demo(once: bool, industry: str | None) -> None:
     """Play the whole way once: webhooks in, profiles, a scheduled distribution, codes at every vendor, the sync log."""
     from functools import partial
 
+    from hub.admin.industries import industry as named
     from hub.cli.demo import play
     from hub.cli.demo_industry import IndustryDemo
-    from hub.runtime.industries import industry as named
 
     raise SystemExit(play(is_once=once, kind=partial(IndustryDemo, named(industry)) if industry else None))
 
@@ -39,7 +39,7 @@ def sandbox(host: str, port: int, reached_as: str) -> None:
     import threading
 
     from hub.registry.discovery import discover
-    from hub.sdk.kit.board import sandbox as serving
+    from hub.sdk.kit.simulator.sandbox_page import sandbox as serving
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -8,7 +8,7 @@ import click
 
 from hub.cli.support import json_or_text, parse_pairs, print_json, settings_option
 from hub.core.settings import Settings
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 from hub.sdk.values import Operation
@@ -47,7 +47,7 @@ def preview(
     examples but for those given with --set. Metadata schemas apply where this installation has some. With --operation
     messages each person gets an example code. What would not be sent is told on standard error.
     """
-    from hub.runtime.previewing import Wish, preview
+    from hub.preview.preview import Wish, preview
 
     wish = Wish(
         source,
@@ -71,7 +71,7 @@ def active_schemas(hub: Installation) -> Schemas:
     from sqlalchemy.exc import DBAPIError
 
     from hub.profiles.rules.schemas import NO_SCHEMAS
-    from hub.runtime.schemas import installed
+    from hub.runtime.live.schemas import installed
 
     try:
         return installed(hub)

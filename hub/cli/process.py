@@ -6,7 +6,7 @@ import click
 
 from hub.cli.support import as_json, open_hub, print_rows
 from hub.core.settings import Settings
-from hub.runtime.supervisor import ROLES
+from hub.runtime.roles.supervisor import ROLES
 
 
 @click.command()
@@ -14,16 +14,16 @@ def serve() -> None:
     """Run the whole hub: web, apply, deliver and schedule under one supervisor."""
     from hub.core import logging, metrics
     from hub.core.database import write
-    from hub.runtime import beat
-    from hub.runtime.lifeline import stop_on_signals
-    from hub.runtime.supervisor import load, supervise
+    from hub.runtime.process import heartbeat
+    from hub.runtime.process.lifeline import stop_on_signals
+    from hub.runtime.roles.supervisor import load, supervise
 
     installation = open_hub()
     logging.configure(installation.settings, "supervisor")
     metrics.prepare(installation.settings, clean=True)
     stop = stop_on_signals()
     with write(installation.engine) as database:
-        beat.forget(database)
+        heartbeat.forget(database)
     installation.engine.dispose()
     load()
     supervise(stop)
@@ -33,7 +33,7 @@ def serve() -> None:
 @click.argument("role", type=click.Choice(ROLES))
 def run(role: str) -> None:
     """Run one role in this process, as `hub serve` and containers do."""
-    from hub.runtime.roles import run_role
+    from hub.runtime.roles.start import run_role
 
     run_role(role, Settings())
 

@@ -6,11 +6,11 @@ from typing import Any, TextIO
 
 import click
 
+from hub.admin import schemas
+from hub.admin.views import with_times
 from hub.cli.support import ACTOR, as_json, confirm_or_exit, open_hub, print_fields, print_json, print_rows
 from hub.core import clock
 from hub.core.database import read, write
-from hub.runtime import schemas
-from hub.runtime.shown import with_times
 from hub.sdk.errors import ConfigurationError
 
 COLUMNS = ["kind", "key", "type", "array", "optional", "allow_defined_only"]
@@ -62,7 +62,7 @@ def versions(json_: bool) -> None:
 @as_json
 def set_(file: TextIO, json_: bool) -> None:
     """Define the schemas in FILE (YAML or JSON, kind by kind) in place of what there is; other kinds stay."""
-    from hub.mapping.document import load
+    from hub.mapping.language.document import load
     from hub.profiles.schema_document import by_kind
 
     name = getattr(file, "name", "-")

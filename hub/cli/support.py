@@ -10,7 +10,7 @@ import click
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
 from hub.registry.values import Connection
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import Finding
@@ -29,7 +29,7 @@ patch_option = click.option(
 
 def open_hub() -> Installation:
     """The installation of this environment, its tables made if this is the first command."""
-    from hub.runtime.migrate import migrate
+    from hub.runtime.process.migrate import migrate
 
     installation = Installation(Settings())
     migrate(installation)
@@ -111,7 +111,7 @@ def _cell(value: Any) -> str:
 
 def tell_prepared(hub: Installation, connection: Connection) -> None:
     """Prepare a destination after a change and tell what came of it, beside the command's own answer."""
-    from hub.runtime.preparing import prepare_after
+    from hub.admin.prepare import prepare_after
 
     for finding in prepare_after(hub, connection, ACTOR):
         click.echo(f"{finding.level}: {finding.text}", err=True)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from hub.core.clock import Micros
-from hub.mapping.document import Node
-from hub.mapping.files import Folders, read_file
 from hub.mapping.inbound import interpret_inbound
-from hub.mapping.meaning import Origin
+from hub.mapping.language.document import Node
+from hub.mapping.language.problems import MappingFileInvalid, Problem, nearest, problem
+from hub.mapping.language.schema import FORMS
 from hub.mapping.model import Change, Json, Scope
 from hub.mapping.outbound import interpret_outbound
-from hub.mapping.problems import MappingFileInvalid, Problem, nearest, problem
-from hub.mapping.schema import FORMS
+from hub.mapping.run.meaning import Origin
 from hub.mapping.show import change_as_json, mapped_as_json
-from hub.mapping.versions import check
+from hub.mapping.versions.files import Folders, read_file
+from hub.mapping.versions.version import check
 from hub.sdk.errors import MappingInvalid
 
 JsonSchema = Mapping[str, Json]

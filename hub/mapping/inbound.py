@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from hub.core.clock import Micros
 from hub.mapping.anonymous import CONTACTS, is_anonymous, key_of, with_own
-from hub.mapping.bounds import tidy
-from hub.mapping.build_inbound import build_inbound
-from hub.mapping.compiler import Compiled
-from hub.mapping.document import Node
-from hub.mapping.draft import NO_NAMES, Draft, Missing, finish, refused
-from hub.mapping.engine import Engine, Interpreter
+from hub.mapping.build.inbound import build_inbound
+from hub.mapping.generate.compiler import Compiled
+from hub.mapping.language.document import Node
+from hub.mapping.language.paths import ABSENT
+from hub.mapping.language.rules import InboundTree
 from hub.mapping.model import Change, Identity, Json, Verdict
-from hub.mapping.moment import message_time
-from hub.mapping.paths import ABSENT
-from hub.mapping.schedule import Schedule, item_groups
-from hub.mapping.tree_rules import InboundTree
+from hub.mapping.run.bounds import tidy
+from hub.mapping.run.draft import NO_NAMES, Draft, Missing, finish, refused
+from hub.mapping.run.rules import Engine, Interpreter
+from hub.mapping.run.schedule import Schedule, item_groups
+from hub.mapping.values.moment import message_time
 
 DEFAULT_CURRENCY = "USD"
 

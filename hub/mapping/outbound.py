@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from hub.mapping.build_outbound import build_outbound
-from hub.mapping.document import Node
-from hub.mapping.draft import MAX_WARNINGS, Draft, Missing
-from hub.mapping.engine import matches
-from hub.mapping.meaning import has_removed
+from hub.mapping.build.outbound import build_outbound
+from hub.mapping.language.document import Node
+from hub.mapping.language.paths import ABSENT
+from hub.mapping.language.rules import OutboundRule, OutboundTree
 from hub.mapping.model import REMOVED, Json, Mapped, Scope
-from hub.mapping.paths import ABSENT
-from hub.mapping.reference import Pending, evaluate, holds, pending
-from hub.mapping.tree_rules import OutboundRule, OutboundTree
+from hub.mapping.run.draft import MAX_WARNINGS, Draft, Missing
+from hub.mapping.run.interpreter import Pending, evaluate, holds, pending
+from hub.mapping.run.meaning import has_removed
+from hub.mapping.run.rules import matches
 
 _NOTHING: Final = Mapped({}, (), None, (), "not_mapped")
 
@@ -47,7 +47,7 @@ class OutboundInterpreter:
 
 def compile_outbound(document: Node) -> Outbound:
     """The mapping of a destination, ready to run. Raises MappingFileInvalid."""
-    from hub.mapping.compiler import OutboundCompiled
+    from hub.mapping.generate.compiler import OutboundCompiled
 
     tree = build_outbound(document)
     return Outbound(tree, OutboundCompiled(tree))

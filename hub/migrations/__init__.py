@@ -10,7 +10,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 
 def run(metadata: MetaData, version_table: str) -> None:
-    """What both environments do: migrate over the connection that `hub.runtime.migrate` hands in."""
+    """What both environments do: migrate over the connection that `hub.runtime.process.migrate` hands in."""
     connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,

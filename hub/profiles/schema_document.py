@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hub.mapping.text import snake
+from hub.mapping.values.text import snake
 from hub.profiles.rules.schema_types import TYPES
 from hub.profiles.rules.schemas import KINDS, OF_EVENT
 from hub.sdk.errors import ConfigurationError

@@ -23,8 +23,8 @@ from typing import Literal, TypeVar
 from hub.sdk.contract import Connector, Destination, Source
 from hub.sdk.declared import build, example_settings, secret_fields
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.kit.sender import SimulatedSource
-from hub.sdk.kit.simulator import Simulator
+from hub.sdk.kit.simulator.base import Simulator
+from hub.sdk.kit.simulator.source import SimulatedSource
 from hub.sdk.kit.subject import Subject
 
 __all__ = ["Found", "build", "discover", "example_settings", "get", "secret_fields"]

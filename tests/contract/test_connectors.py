@@ -11,7 +11,7 @@ import pytest
 
 from hub.check import checks
 from hub.registry.discovery import Found, discover
-from hub.sdk.kit.suite import Check
+from hub.sdk.kit.suite.runner import Check
 
 FOUND = discover()
 

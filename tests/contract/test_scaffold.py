@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hub.check import run
-from hub.mapping.files import Folders, read_file
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.model import Verdict
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import discover, get
 from hub.registry.scaffold import scaffold
 from hub.sdk.errors import ConfigurationError

@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hub.mapping.coerce import OUTBOUND
-from hub.mapping.dialect import SCHEMA as DIALECT
-from hub.mapping.document import Node, load
-from hub.mapping.files import Folders, read
-from hub.mapping.function_library import arities
 from hub.mapping.inbound import compile_inbound
+from hub.mapping.language.dialect import SCHEMA as DIALECT
+from hub.mapping.language.document import Node, load
+from hub.mapping.language.function_library import arities
+from hub.mapping.language.patch import patched
+from hub.mapping.language.problems import MappingFileInvalid
+from hub.mapping.language.schema import FORM_SCHEMAS, FORMS, OPERATIONS, OUTPUTS
 from hub.mapping.model import ADDRESS_PARTS, BUILT_IN_TRAITS
 from hub.mapping.outbound import compile_outbound
-from hub.mapping.patch import patched
-from hub.mapping.problems import MappingFileInvalid
-from hub.mapping.schema import FORM_SCHEMAS, FORMS, OPERATIONS, OUTPUTS
 from hub.mapping.show import change_as_json, mapped_as_json
-from hub.mapping.versions import check
+from hub.mapping.values.coerce import OUTBOUND
+from hub.mapping.versions.files import Folders, read
+from hub.mapping.versions.version import check
 
 PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -105,7 +105,7 @@ def test_pages_use_the_words_of_the_glossary(page: Path) -> None:
 
 def test_every_table_of_the_database_stands_in_the_architecture() -> None:
     from hub.inbox.tables import INBOX
-    from hub.runtime.schema import metadata
+    from hub.runtime.process.schema import metadata
 
     page = (ROOT / "docs" / "architecture.md").read_text()
     missing = [name for name in (*metadata().tables, *INBOX.tables) if f"`{name}`" not in page]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import requests
 
-from hub.runtime.supervisor import ROLES
+from hub.runtime.roles.supervisor import ROLES
 from tests.harness import RunningHub, eventually
 
 

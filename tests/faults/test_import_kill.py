@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 from hub.core.settings import Settings
+from hub.imports.request import PORTION_ROWS
 from hub.inbox.sql import open_inbox
 from hub.profiles import reading
-from hub.runtime import equations
-from hub.runtime.apply import ApplyRole
-from hub.runtime.applying import hooks_of, mapper_of
-from hub.runtime.importing.wish import PORTION_ROWS
-from hub.runtime.installation import Installation
+from hub.runtime.apply.loop import ApplyRole
+from hub.runtime.apply.mappers import hooks_of, mapper_of
+from hub.runtime.process.installation import Installation
+from hub.runtime.upkeep import ledger_check
 
 ROWS = 6_000
 PATIENCE_S = 60.0
@@ -75,7 +75,7 @@ def _is_applied_once(hub: Installation) -> None:
     role = ApplyRole(inbox, mapper_of(hub), hooks_of(hub))
     while role.step() is not None:
         pass
-    books = equations.check(hub.engine, inbox)
+    books = ledger_check.check(hub.engine, inbox)
     with hub.engine.connect() as database:
         people = reading.terms(database)["profiles"]
     inbox.close()

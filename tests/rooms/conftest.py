@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from hub.core.database import open_database, write
 from hub.inbox.tables import INBOX
-from hub.runtime.schema import create_all, metadata
+from hub.runtime.process.schema import create_all, metadata
 from tests.rooms.whole import Whole
 
 

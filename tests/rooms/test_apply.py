@@ -21,9 +21,9 @@ from hub.inbox.values import AcceptedRequest, MessageFilter
 from hub.ledger import store as ledger
 from hub.mapping.model import Change, Erase, Verdict
 from hub.profiles import store
-from hub.runtime.apply import ApplyRole
-from hub.runtime.apply_batch import Hooks
-from hub.runtime.apply_replay import next_revision, replay
+from hub.runtime.apply.batch import Hooks
+from hub.runtime.apply.loop import ApplyRole
+from hub.runtime.apply.replay import next_revision, replay
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
 from tests.rooms.profiles.people import NOW, SECOND, SOURCE, change, digest, everyone, exported

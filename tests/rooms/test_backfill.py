@@ -18,10 +18,11 @@ from hub.distributions import backfills, syncs
 from hub.ledger.store import audits, runs
 from hub.outbox.tables import DELIVERY
 from hub.registry import store as registry
-from hub.runtime import backfilling, equations
 from hub.runtime.erasing.person import erase_person
-from hub.runtime.live import LiveConnections
-from hub.runtime.schedule import ScheduleRole
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.occasions.scheduler import ScheduleRole
+from hub.runtime.sync import backfill
+from hub.runtime.upkeep import ledger_check
 from hub.sdk.errors import ConfigurationError
 from tests.rooms.profiles.people import NOW, SECOND, digest
 from tests.rooms.test_following import Hub
@@ -127,7 +128,7 @@ def test_a_chunk_that_cannot_be_made_is_told_once_and_tried_again(hub, monkeypat
         raise ConfigurationError("The store is upside down.")
 
     with monkeypatch.context() as broken:
-        broken.setattr(backfilling.outbox, "waiting_count", fail)
+        broken.setattr(backfill.outbox, "waiting_count", fail)
         assert not role.step(NOW)
         assert not role.step(NOW + 60 * SECOND)
     with read(hub.engine) as state:
@@ -149,7 +150,7 @@ def test_it_never_takes_the_place_of_news_that_waits(hub):
 
 
 def test_no_more_waits_than_the_queue_is_given_so_that_news_never_wait_behind_everybody(hub, monkeypatch):
-    monkeypatch.setattr(backfilling, "MOST_WAITING", 3)
+    monkeypatch.setattr(backfill, "MOST_WAITING", 3)
     hub.backfill("profiles")
     role = hub.scheduler()
     hub.fills(role)
@@ -194,7 +195,7 @@ def test_a_changed_sync_keeps_its_backfill_which_uses_the_new_options(hub):
 def test_the_books_balance(hub):
     hub.backfill("profiles")
     hub.fills()
-    assert equations.check(hub.engine, hub.inbox).is_balanced
+    assert ledger_check.check(hub.engine, hub.inbox).is_balanced
 
 
 def test_it_is_counted_started_and_shown_over_the_api(hub):

@@ -11,10 +11,10 @@ import pytest
 from hub.core import clock
 from hub.core.database import open_database
 from hub.core.settings import Settings
-from hub.runtime.backup import back_up
-from hub.runtime.housekeeping import tidy
-from hub.runtime.installation import Installation
-from hub.runtime.schema import create_all
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.schema import create_all
+from hub.runtime.upkeep.backup import back_up
+from hub.runtime.upkeep.housekeeping import tidy
 from hub.sdk.errors import ConfigurationError
 from tests.rooms.whole import Whole
 

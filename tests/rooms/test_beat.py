@@ -9,8 +9,8 @@ from hub.core import clock
 from hub.core.clock import MINUTE, SECOND
 from hub.core.database import read, write
 from hub.core.ids import new_id
-from hub.runtime import beat, reload
-from hub.runtime.beat import BEAT, beating, forget, health, troubles
+from hub.runtime.process import heartbeat, restart
+from hub.runtime.process.heartbeat import BEAT, beating, forget, health, troubles
 from tests.harness import eventually
 
 NOW = 1_800_000_000 * SECOND
@@ -100,7 +100,7 @@ def rows(engine: Engine) -> list[str]:
 def test_a_process_leaves_signs_and_takes_them_away_when_it_stops_in_good_order(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beat, "EVERY_S", 0.01)
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
     with beating(engine, "apply"):
         eventually(lambda: rows(engine) == ["apply"])
         with write(engine) as database:
@@ -110,7 +110,7 @@ def test_a_process_leaves_signs_and_takes_them_away_when_it_stops_in_good_order(
 
 
 def test_a_process_that_fails_leaves_its_last_sign_as_a_trace(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beat, "EVERY_S", 0.01)
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
     with pytest.raises(KeyError):
         _fail_while_beating(engine)
     assert rows(engine) == ["apply"]
@@ -138,12 +138,12 @@ def test_old_traces_go_when_the_role_starts_again(engine: Engine) -> None:
 
 def due(engine: Engine, role: str, *, born: int) -> bool:
     with read(engine) as database:
-        return reload.is_due(database, role, NOW - born * SECOND, NOW)
+        return restart.is_due(database, role, NOW - born * SECOND, NOW)
 
 
 def asked(engine: Engine, *, ago: int = 0) -> list[str]:
     with write(engine) as database:
-        return reload.ask(database, NOW - ago * SECOND, "tests")
+        return restart.ask(database, NOW - ago * SECOND, "tests")
 
 
 def test_nobody_makes_way_unasked(engine: Engine) -> None:
@@ -179,12 +179,12 @@ def test_a_wish_is_no_role_that_could_be_missed(engine: Engine) -> None:
 
 
 def test_a_process_hears_of_the_wish(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beat, "EVERY_S", 0.01)
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
     heard: list[str] = []
     with beating(engine, "apply", lambda: heard.append("make way")):
         eventually(lambda: _alive(engine), what="the first sign")
         with write(engine) as database:
-            reload.ask(database, clock.now(), "tests")
+            restart.ask(database, clock.now(), "tests")
         eventually(lambda: heard, what="the wish being heard")
     assert heard == ["make way"]
 

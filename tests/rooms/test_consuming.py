@@ -13,15 +13,15 @@ import structlog
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from hub.admin.connections import add_source, pause
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry.values import Connection
-from hub.runtime import consuming
-from hub.runtime import consuming_places as places
-from hub.runtime.connections import add_source, pause
-from hub.runtime.consuming import Consumer
-from hub.runtime.consuming_doctor import examine
-from hub.runtime.live import LiveConnections
+from hub.runtime.consume import consumer as consuming
+from hub.runtime.consume import offsets as places
+from hub.runtime.consume.consumer import Consumer
+from hub.runtime.consume.doctor import examine
+from hub.runtime.live.connections import LiveConnections
 from hub.sdk.errors import Busy, ConfigurationError
 from tests.harness import eventually
 from tests.kafka import Kafka, other_broker

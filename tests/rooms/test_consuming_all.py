@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from hub.admin.connections import add_source, change_settings, pause, resume
 from hub.core import clock
 from hub.core.database import write
 from hub.registry.values import Connection
-from hub.runtime import consuming_all
-from hub.runtime.applying import run_apply
-from hub.runtime.connections import add_source, change_settings, pause, resume
-from hub.runtime.consuming_all import Consumers
+from hub.runtime.consume import consumers as consuming_all
+from hub.runtime.consume.consumers import Consumers
+from hub.runtime.roles.apply import run_apply
 from tests.harness import eventually
 from tests.kafka import Kafka, other_broker
 from tests.rooms.test_consuming import publish, seen_event
@@ -84,7 +84,7 @@ def test_reading_that_died_begins_again(whole, kafka, consumers, monkeypatch):
     topic = kafka.create(next(_topics))
     publish(kafka, topic, seen_event(1))
     with monkeypatch.context() as patched:
-        patched.setattr("hub.runtime.consuming.Consumer.run", lambda *_: None)
+        patched.setattr("hub.runtime.consume.consumer.Consumer.run", lambda *_: None)
         source(whole, kafka, topic)
         eventually(lambda: consumers._running, what="a first try")
     until_applied(whole, 1)

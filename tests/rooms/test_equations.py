@@ -19,11 +19,11 @@ from hub.inbox.queue import Inbox
 from hub.inbox.sql import open_inbox
 from hub.inbox.values import AcceptedRequest, SeenRow
 from hub.ledger.retention import carry
-from hub.outbox import operate
+from hub.outbox.queue import operate
 from hub.outbox.tables import DELIVERY
-from hub.runtime.equations import check
-from hub.runtime.occasion_step import run_now
-from hub.runtime.schedule import ScheduleRole
+from hub.runtime.occasions.scheduler import ScheduleRole
+from hub.runtime.occasions.step import run_now
+from hub.runtime.upkeep.ledger_check import check
 from hub.sdk.values import RawMessage
 from tests.rooms.distributions.conftest import NOW, Hub
 

@@ -12,7 +12,7 @@ from hub.distributions.tables import DISTRIBUTION
 from hub.outbox.tables import DELIVERY
 from hub.profiles.erasure import lift
 from hub.runtime.erasing.person import erase_person
-from hub.runtime.housekeeping import tidy
+from hub.runtime.upkeep.housekeeping import tidy
 from hub.sdk.json import loads
 from tests.rooms.whole import Whole
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hub.admin.connections import add_source, remove
 from hub.core import clock
 from hub.core.clock import DAY, HOUR, MINUTE, SECOND, Micros
 from hub.core.database import read, write
@@ -15,12 +16,11 @@ from hub.inbox.accept import Door, HttpRequest
 from hub.ledger import store as ledger
 from hub.profiles import requests
 from hub.registry.values import Connection
-from hub.runtime.apply import ApplyRole
-from hub.runtime.applying import hooks_of, mapper_of
-from hub.runtime.connections import add_source, remove
+from hub.runtime.apply.loop import ApplyRole
+from hub.runtime.apply.mappers import hooks_of, mapper_of
 from hub.runtime.erasing.requested import RememberedErasures, complete, described, listed
 from hub.runtime.erasing.watch import ErasureWatch
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import Erasure, ErasureStatus, Reply

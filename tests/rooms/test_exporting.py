@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from hub import imports
+from hub.admin.connections import add_source
 from hub.core import clock
 from hub.core.database import read, write
+from hub.imports import export
+from hub.imports.request import Wish
 from hub.inbox.values import AcceptedRequest
 from hub.profiles import reading
 from hub.profiles.erasure import lift
-from hub.runtime import exporting, importing
-from hub.runtime.connections import add_source
-from hub.runtime.importing.wish import Wish
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps
 from hub.sdk.values import RawMessage
@@ -44,7 +45,7 @@ ODD: dict[str, Any] = {
 
 def exported(whole: Whole, folder: Path) -> tuple[Path, list[dict[str, str]]]:
     path = folder / "profiles.csv"
-    exporting.export_to(whole.hub, path, "tests", clock.now())
+    export.export_to(whole.hub, path, "tests", clock.now())
     with path.open(encoding="utf-8-sig", newline="") as file:
         return path, list(csv.DictReader(file))
 
@@ -77,7 +78,7 @@ def test_what_was_exported_imports_into_an_empty_hub_without_loss(people: Whole,
     before = seen(people)
     path, _ = exported(people, tmp_path)
     _start_anew(people, before)
-    job = importing.run(people.hub, people.inbox, Wish("customers", path, path.name, "tests"))
+    job = imports.run(people.hub, people.inbox, Wish("customers", path, path.name, "tests"))
     people.applies()
 
     assert (job.counts["accepted"], job.counts["rejected"]) == (4, 0)
@@ -94,7 +95,7 @@ def test_a_file_that_comes_back_undoes_nothing_that_was_said_since(whole: Whole,
     whole.receives({"type": "identify", "userId": "u1", "traits": {"plan": "pro"}, **refusal})
     whole.applies()
     path.write_text(path.read_text("utf-8-sig").replace("gold", "silver"))
-    importing.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    imports.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
     whole.applies()
 
     profile = whole.profile("u1")
@@ -116,7 +117,7 @@ def test_an_address_that_is_only_an_identity_survives_the_way_through_a_file(who
     assert before["u1"] == {"email": ["ada@example.com"]}
     path, rows = exported(whole, tmp_path)
     _start_anew(whole, before)
-    importing.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    imports.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
     whole.applies()
 
     assert [row["identities.email"] for row in rows] == ["ada@example.com", ""], "where no trait says it"
@@ -187,4 +188,4 @@ def test_more_columns_than_can_be_read_are_refused_before_anything_is_written(wh
         whole.identifies("u1", **{f"k{part}_{number}": 1 for number in range(600)})
 
     with pytest.raises(ConfigurationError, match="columns; at most 1,000"):
-        next(exporting.profiles_csv(whole.engine, clock.now()))
+        next(export.profiles_csv(whole.engine, clock.now()))

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from connectors.webhook.connector import WebhookSource
+from hub.admin.connections import add_source
+from hub.admin.mapping_choice import Choice, change_mapping
 from hub.core import clock
 from hub.core.clock import HOUR, SECOND, Micros, to_datetime
 from hub.core.database import read, write
 from hub.inbox.values import AcceptedRequest
 from hub.ledger import store as ledger
-from hub.mapping.watch import Mappings
+from hub.mapping.versions.watch import Mappings
 from hub.profiles import store as profiles
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime.choosing import Choice, change_mapping
-from hub.runtime.connections import add_source
-from hub.runtime.mapping_watch import MappingWatch
+from hub.runtime.live.mappings import MappingWatch
 from hub.sdk.declared import build
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import InboundRequest

@@ -21,16 +21,16 @@ from hub.inbox.sql import open_inbox
 from hub.inbox.values import AcceptedRequest, MessageFilter
 from hub.ledger.store import audits
 from hub.mapping.model import Change, Erase, Verdict
-from hub.outbox import store as outbox
+from hub.outbox.queue import store as outbox
 from hub.outbox.tables import DELIVERY
 from hub.profiles import store as profiles
 from hub.registry import store as registry
-from hub.runtime.apply import ApplyRole
-from hub.runtime.apply_batch import Hooks
-from hub.runtime.apply_replay import next_revision, replay
-from hub.runtime.following import LOOK_S, Follower
-from hub.runtime.installation import Installation
-from hub.runtime.live import LiveConnections
+from hub.runtime.apply.batch import Hooks
+from hub.runtime.apply.loop import ApplyRole
+from hub.runtime.apply.replay import next_revision, replay
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.installation import Installation
+from hub.runtime.sync.follower import LOOK_S, Follower
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 from hub.sdk.values import RawMessage

@@ -13,8 +13,8 @@ from hub.core.database import read
 from hub.inbox.seen import MESSAGE
 from hub.ledger.tables import ATTEMPT, AUDIT, RECORD, RUN
 from hub.outbox.tables import DELIVERY
-from hub.runtime import housekeeping
-from hub.runtime.housekeeping import tidy
+from hub.runtime.upkeep import housekeeping
+from hub.runtime.upkeep.housekeeping import tidy
 from tests.rooms.whole import Whole
 
 

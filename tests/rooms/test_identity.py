@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from hub.admin import syncs
+from hub.admin.connections import add_source
+from hub.admin.distributions import add_distribution
+from hub.admin.mapping_choice import Choice
 from hub.campaigns import store as campaigns
 from hub.core import clock
 from hub.core.database import read, write
@@ -18,11 +22,7 @@ from hub.mapping.anonymous import anonymous_key
 from hub.outbox.tables import PUSHED, REMEMBERED
 from hub.profiles import reading
 from hub.profiles.erasure import lift
-from hub.runtime import syncing
-from hub.runtime.choosing import Choice
-from hub.runtime.connections import add_source
-from hub.runtime.distributing import add_distribution
-from hub.runtime.occasion_step import decide_chunk, run_now
+from hub.runtime.occasions.step import decide_chunk, run_now
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import RawMessage
 from tests.rooms.whole import Whole
@@ -164,7 +164,7 @@ def test_no_sync_and_no_backfill_hears_of_anonymous_people(shop: Shop) -> None:
                      "consent": {"categoryPreferences": {"ads": False}}}}
     )  # fmt: skip
     assert shop.deliveries() == []
-    counts = syncing.count_backfill(shop.hub, clock.now(), crm, "profiles", options={})
+    counts = syncs.count_backfill(shop.hub, clock.now(), crm, "profiles", options={})
     assert counts["people"] == 0
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from hub.core.database import open_database, read, write
-from hub.runtime.migrate import upgrade
+from hub.runtime.process.migrate import upgrade
 from tests.rooms.test_migrations import upgrade_to
 
 RUN = (

@@ -10,22 +10,24 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from hub import imports
+from hub.admin import connections
+from hub.admin.schemas import set_schemas
 from hub.campaigns import store as campaigns
 from hub.core import clock
 from hub.core.clock import DAY, iso
 from hub.core.database import read, write
+from hub.imports import Told, jobs
+from hub.imports import request as wish
+from hub.imports.jobs import Job
+from hub.imports.request import Wish, rejects_path
+from hub.imports.tables import IMPORT
+from hub.imports.trial import dry_run, trial_json
 from hub.inbox import seen
 from hub.inbox.values import AcceptedRequest, MessageFilter
 from hub.ledger import store as ledger
 from hub.ledger.values import RunFilter
 from hub.registry import store as registry
-from hub.runtime import connections, importing
-from hub.runtime.importing import Told, jobs, wish
-from hub.runtime.importing.jobs import Job
-from hub.runtime.importing.trial import dry_run, trial_json
-from hub.runtime.importing.wish import Wish, rejects_path
-from hub.runtime.schemas import set_schemas
-from hub.runtime.tables import IMPORT
 from hub.sdk.errors import Busy, ConfigurationError
 from hub.sdk.json import loads
 from tests.rooms.whole import Whole
@@ -53,7 +55,7 @@ class Files:
         return job
 
     def runs(self, wish: Wish, **more: Any) -> Job:
-        return importing.run(self.whole.hub, self.whole.inbox, wish, **more)
+        return imports.run(self.whole.hub, self.whole.inbox, wish, **more)
 
     def tries(self, content: str, kind: str = "customers", **more: Any) -> Any:
         return trial_json(dry_run(self.whole.hub, self.wish(content, kind, **more), clock.now()))
@@ -609,7 +611,7 @@ def test_two_imports_do_not_run_at_the_same_time(files: Files) -> None:
 def test_an_import_leaves_room_for_webhooks_and_waits_for_the_apply_role(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hub.runtime.importing import pace
+    from hub.imports import pace
 
     monkeypatch.setattr(pace, "LOOK_S", 0.0)
     whole = files.whole
@@ -631,7 +633,7 @@ def test_an_import_leaves_room_for_webhooks_and_waits_for_the_apply_role(
 def test_an_import_that_nobody_applies_stops_with_a_sentence_and_goes_on_later(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hub.runtime.importing import pace
+    from hub.imports import pace
 
     monkeypatch.setattr(pace, "LOOK_S", 0.0)
     monkeypatch.setattr(pace, "PATIENCE_S", 0.0)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from hub.admin.connections import add_source
+from hub.admin.distributions import run_by_hand
+from hub.admin.industries import SetUp, industry, industry_names, set_up
 from hub.campaigns import store as campaigns
 from hub.cli.demo import holds
 from hub.cli.demo_industry import expected, moments, sender
@@ -15,10 +18,7 @@ from hub.core import clock
 from hub.core.database import read, write
 from hub.profiles import schema_store
 from hub.registry import store as registry
-from hub.runtime.connections import add_source
-from hub.runtime.distributing import run_by_hand
-from hub.runtime.industries import SetUp, industry, industry_names, set_up
-from hub.runtime.schedule import ScheduleRole
+from hub.runtime.occasions.scheduler import ScheduleRole
 from hub.sdk.errors import ConfigurationError
 from tests.rooms.test_schemas import define, warnings
 from tests.rooms.whole import Whole

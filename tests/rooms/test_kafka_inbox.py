@@ -24,7 +24,7 @@ from hub.inbox.values import AcceptedRequest
 from hub.profiles import requests
 from hub.runtime.erasing.person import erasure_in_queue
 from hub.runtime.erasing.watch import ErasureWatch
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
 from tests.harness import eventually

@@ -13,20 +13,21 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
+from hub.admin.connections import add_destination, add_source, change_settings
 from hub.core import clock
 from hub.core.database import open_database, read, write
 from hub.core.settings import Settings
 from hub.distributions import syncs
 from hub.inbox.kafka_doctor import examine
-from hub.outbox import pauses
-from hub.outbox.lane import Probe
+from hub.outbox.engine import pauses
+from hub.outbox.engine.lane import Probe
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime import consuming, consuming_all, consuming_doctor
-from hub.runtime.connections import add_destination, add_source, change_settings
-from hub.runtime.consuming_all import Consumers
-from hub.runtime.deliver import DeliverRole
-from hub.runtime.schema import create_all
+from hub.runtime.consume import consumer, doctor
+from hub.runtime.consume import consumers as reading_threads
+from hub.runtime.consume.consumers import Consumers
+from hub.runtime.process.schema import create_all
+from hub.runtime.roles.deliver import DeliverRole
 from hub.sdk.errors import Busy
 from tests.harness import eventually
 from tests.kafka import Kafka, other_broker
@@ -213,8 +214,8 @@ def cluster(kafka: Kafka, authority: Authority) -> Callable[..., dict[str, str]]
 @pytest.fixture
 def consumers(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> Iterator[Consumers]:
     """Running, as in the apply role."""
-    monkeypatch.setattr(consuming_all, "LOOK_S", 0.05)
-    monkeypatch.setattr(consuming, "PAUSE_S", 0.1)
+    monkeypatch.setattr(reading_threads, "LOOK_S", 0.05)
+    monkeypatch.setattr(consumer, "PAUSE_S", 0.1)
     with whole.reads_topics() as found:
         yield found
 
@@ -256,7 +257,7 @@ def test_a_source_that_is_not_let_in_says_why_and_reads_once_its_settings_are_co
         request.getfixturevalue("consumers")
         eventually(lambda: any(line["event"] == "a source's topics wait" for line in logs), what="a word in the log")
         told = next(str(line["why"]) for line in logs if line["event"] == "a source's topics wait")
-    ((level, said),) = consuming_doctor.examine(whole.hub)
+    ((level, said),) = doctor.examine(whole.hub)
     assert words in told
     assert words in said
     assert level == "error"

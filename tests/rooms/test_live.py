@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hub.admin.connections import add_source, change_settings, pause, remove, resume
 from hub.core import clock
 from hub.core.database import write
 from hub.registry import store
-from hub.runtime import live
-from hub.runtime.connections import add_source, change_settings, pause, remove, resume
-from hub.runtime.live import LiveConnections
+from hub.runtime.live import connections as live
+from hub.runtime.live.connections import LiveConnections
 from tests.rooms.whole import Whole
 
 

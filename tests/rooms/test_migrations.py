@@ -17,8 +17,8 @@ from hub.inbox.values import MessageFilter
 from hub.profiles import schema_store
 from hub.profiles.rules.schemas import Schemas
 from hub.profiles.schema_document import checked
-from hub.runtime.migrate import upgrade
-from hub.runtime.schema import create_all, metadata
+from hub.runtime.process.migrate import upgrade
+from hub.runtime.process.schema import create_all, metadata
 from hub.sdk.json import dumps
 
 

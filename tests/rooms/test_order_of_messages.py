@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from hub.admin.connections import add_source
+from hub.admin.mapping_choice import Choice
 from hub.core import clock
 from hub.core.database import read, write
 from hub.inbox.values import AcceptedRequest
 from hub.mapping.anonymous import anonymous_key
 from hub.profiles import reading
-from hub.runtime.choosing import Choice
-from hub.runtime.connections import add_source
 from hub.sdk.json import canonical, dumps
 from hub.sdk.values import RawMessage
 from tests.rooms.profiles.people import exported

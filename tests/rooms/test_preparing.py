@@ -10,6 +10,8 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import Engine
 
+from hub.admin import prepare
+from hub.admin.requirements import kind_of, wanted_of
 from hub.api.services import Services
 from hub.app import build
 from hub.campaigns import store as campaigns
@@ -19,16 +21,14 @@ from hub.distributions import store as distributions
 from hub.distributions import syncs
 from hub.distributions.values import Target
 from hub.ledger.store import audits, runs
-from hub.mapping.document import load
+from hub.mapping.language.document import load
 from hub.mapping.model import REMOVED
 from hub.mapping.outbound import Outbound, compile_outbound
-from hub.outbox import checks
+from hub.outbox.wire import checks
 from hub.registry import store as registry
 from hub.registry.discovery import Found
 from hub.registry.values import Connection
-from hub.runtime import preparing
-from hub.runtime.live import LiveConnections
-from hub.runtime.wanted import kind_of, wanted_of
+from hub.runtime.live.connections import LiveConnections
 from hub.sdk.contract import Destination, NoSettings
 from hub.sdk.errors import AuthFailed, Retryable
 from hub.sdk.values import Bearer, Finding, Operation, Pool, Rate, Request, Response, Route, Secret, Wanted
@@ -141,7 +141,7 @@ class Preparing(Hub):
             return wanted_of(state, self.connection(), Acme, self.mapping)
 
     def prepares(self) -> list[Finding]:
-        return preparing.prepare(self.installation, self.connection(), "tests")
+        return prepare.prepare(self.installation, self.connection(), "tests")
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def hub(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     opened.mapping = compile_outbound(load(MAPPING, "acme.yaml"))
     installation = opened.installation
     installation.__dict__["connectors"] = {"acme": Found("acme", tmp_path, "acme", "bundled", destination_class=Acme)}
-    monkeypatch.setattr("hub.mapping.watch.Mappings.outbound", lambda *_: opened.mapping)
+    monkeypatch.setattr("hub.mapping.versions.watch.Mappings.outbound", lambda *_: opened.mapping)
     Acme.wanted.clear()
     with write(engine) as state:
         secrets = installation.vault.seal('{"api_key":"sesame-key"}')
@@ -263,7 +263,7 @@ def test_what_is_missing_is_made_once_and_audited(hub, vendor):
     assert [one.text for one in hub.prepares()] == ["Made the field born.", "Made the field email."]
     assert vendor.calls == ["GET", "POST", "GET", "POST"], "a made field makes the list stale"
     vendor.calls.clear()
-    assert hub.prepares() == [Finding("ok", preparing.READY)]
+    assert hub.prepares() == [Finding("ok", prepare.READY)]
     assert vendor.calls == ["GET"], "the list is asked for once"
     with read(hub.engine) as state:
         prepared = [one for one in audits(state).items if one.action == "destination.prepared"]
@@ -287,7 +287,7 @@ def test_a_failure_is_told_once_in_the_sync_log_and_never_stands_in_the_way(hub,
     vendor.answer = answer
     [found] = hub.prepares()
     assert found.level == "error"
-    [warned] = preparing.prepare_after(hub.installation, hub.connection(), "tests")
+    [warned] = prepare.prepare_after(hub.installation, hub.connection(), "tests")
     assert warned.level == "warning"
     assert "hub destinations prepare crm" in warned.text
     with read(hub.engine) as state:
@@ -300,22 +300,22 @@ def test_a_failure_is_told_once_in_the_sync_log_and_never_stands_in_the_way(hub,
 def test_a_mapping_that_is_missing_is_a_warning_after_a_change_and_an_error_by_hand(hub, vendor):
     with write(hub.engine) as state:
         registry.update(state, hub.crm, NOW, mapping_hash="")
-    [warned] = preparing.prepare_after(hub.installation, hub.connection(), "tests")
+    [warned] = prepare.prepare_after(hub.installation, hub.connection(), "tests")
     assert (warned.level, "has no valid mapping" in warned.text) == ("warning", True)
     assert vendor.calls == []
 
 
 def test_a_connector_without_anything_to_prepare_is_never_called(hub, vendor, monkeypatch):
     monkeypatch.setattr(Acme, "prepare", Destination.prepare)
-    assert hub.prepares() == [Finding("ok", preparing.NOTHING)]
-    assert preparing.prepare_after(hub.installation, hub.connection(), "tests") == []
+    assert hub.prepares() == [Finding("ok", prepare.NOTHING)]
+    assert prepare.prepare_after(hub.installation, hub.connection(), "tests") == []
     assert vendor.calls == []
 
 
 def test_a_paused_connection_is_left_alone_after_a_change(hub, vendor):
     with write(hub.engine) as state:
         registry.pause(state, hub.crm, "tired", NOW)
-    assert preparing.prepare_after(hub.installation, hub.connection(), "tests") == []
+    assert prepare.prepare_after(hub.installation, hub.connection(), "tests") == []
     assert vendor.calls == []
 
 

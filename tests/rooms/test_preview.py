@@ -13,9 +13,9 @@ from hub.core import clock
 from hub.core.clock import HOUR, iso
 from hub.core.database import write
 from hub.mapping.model import REMOVED
+from hub.preview.preview import Wish, preview
+from hub.preview.profiles import Imagined
 from hub.profiles import store
-from hub.runtime.imagined import Imagined
-from hub.runtime.previewing import Wish, preview
 from hub.sdk.values import Operation
 from tests.rooms.profiles.people import NOW, applied, change, digest
 from tests.rooms.whole import Whole

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from hub import imports
 from hub.core import clock
 from hub.core.database import read, write
+from hub.imports.jobs import Job
+from hub.imports.request import Wish, rejects_path
+from hub.imports.trial import dry_run, trial_json
 from hub.profiles import products
-from hub.runtime import importing
-from hub.runtime.importing.jobs import Job
-from hub.runtime.importing.trial import dry_run, trial_json
-from hub.runtime.importing.wish import Wish, rejects_path
 from hub.sdk.json import loads
 from tests.rooms.whole import Whole
 
@@ -34,7 +34,7 @@ class Catalogue:
         return Wish("products", self.path, self.path.name, "tests", **more)
 
     def imports(self, content: str, **more: Any) -> Job:
-        return importing.run(self.whole.hub, self.whole.inbox, self.wish(content, **more))
+        return imports.run(self.whole.hub, self.whole.inbox, self.wish(content, **more))
 
     def of(self, *product_ids: str) -> dict[str, dict[str, Any]]:
         with read(self.whole.engine) as database:

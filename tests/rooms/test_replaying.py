@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from hub.admin import replays
+from hub.admin.replays import replay_deliveries, replay_messages
 from hub.core import clock
 from hub.core.clock import DAY
 from hub.core.database import read
 from hub.inbox.values import MessageFilter
 from hub.ledger import store as ledger
-from hub.mapping.watch import Mappings
+from hub.mapping.versions.watch import Mappings
 from hub.outbox.values import Filters
-from hub.runtime import replaying
-from hub.runtime.housekeeping import tidy
-from hub.runtime.mapping_watch import MappingWatch
-from hub.runtime.replaying import replay_deliveries, replay_messages
+from hub.runtime.live.mappings import MappingWatch
+from hub.runtime.upkeep.housekeeping import tidy
 from tests.rooms.whole import Whole
 
 QUARANTINED = MessageFilter(state="quarantined")
@@ -132,7 +132,7 @@ def test_many_dead_letters_are_spread_over_time_page_by_page(whole: Whole, monke
         whole.simulators["crm"].next(status=400, body={"message": "no"})
     whole.delivers()
     assert {row["status"] for row in whole.deliveries()} == {"dead"}
-    monkeypatch.setattr(replaying, "PAGE", 2)
+    monkeypatch.setattr(replays, "PAGE", 2)
 
     done = replay_deliveries(whole.hub, Filters(), clock.now(), "tests", connection="crm", per_s=0.1)
 

@@ -21,8 +21,8 @@ from hub.distributions.values import Target
 from hub.ledger.store import runs
 from hub.outbox.tables import DELIVERY
 from hub.profiles import store as profiles
-from hub.runtime.occasion_step import decide_chunk, run_now
-from hub.runtime.schedule import ScheduleRole
+from hub.runtime.occasions.scheduler import ScheduleRole
+from hub.runtime.occasions.step import decide_chunk, run_now
 from hub.sdk.errors import ConfigurationError
 from tests.rooms.distributions.conftest import NOW, Hub
 
@@ -183,7 +183,7 @@ def test_a_crash_between_or_inside_chunks_goes_on_where_it_stood_and_doubles_not
     with write(hub.engine) as connection:
         occasion, _ = run_now(connection, "Spring mail", "once", NOW)
     role_of(hub).step(NOW)  # one chunk, then the process is gone
-    step = importlib.import_module("hub.runtime.occasion_step")
+    step = importlib.import_module("hub.runtime.occasions.step")
 
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -14,14 +14,14 @@ from sqlalchemy import Engine
 from hub.core.database import read, write
 from hub.inbox import seen
 from hub.inbox.values import Message, MessageFilter
-from hub.mapping.files import Folders
 from hub.mapping.inbound import compile_inbound
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from hub.profiles.rules.schemas import NO_SCHEMAS, Schemas
 from hub.profiles.schema_document import checked
-from hub.runtime.apply_batch import Hooks, Mapper, apply_batch, prepare
-from hub.runtime.apply_replay import next_revision, replay
-from hub.runtime.applying import Versioned
+from hub.runtime.apply.batch import Hooks, Mapper, apply_batch, prepare
+from hub.runtime.apply.mappers import Versioned
+from hub.runtime.apply.replay import next_revision, replay
 from hub.sdk.json import loads
 from tests.rooms.profiles.people import NOW, SOURCE, change, digest, everyone, exported
 from tests.rooms.profiles.test_order_free import forget_everything, split, without_withdrawn

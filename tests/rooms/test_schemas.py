@@ -9,22 +9,11 @@ from typing import Any
 
 import pytest
 
-from hub.core import clock
-from hub.core.database import read, write
-from hub.inbox import seen
-from hub.inbox.values import MessageFilter
-from hub.ledger import store as ledger
-from hub.ledger.values import RunFilter
-from hub.profiles import schema_store
-from hub.runtime import schemas
-from hub.runtime.applying import hooks_of, mapper_of
-from hub.runtime.previewing import Wish, preview
-from hub.runtime.replaying import replay_messages
-from hub.runtime.schemas import (
-    LiveSchemas,
+from hub.admin import schemas
+from hub.admin.replays import replay_messages
+from hub.admin.schemas import (
     add_key,
     add_missing,
-    installed,
     remove_key,
     remove_schema,
     set_schema,
@@ -32,6 +21,16 @@ from hub.runtime.schemas import (
     shown,
     versions,
 )
+from hub.core import clock
+from hub.core.database import read, write
+from hub.inbox import seen
+from hub.inbox.values import MessageFilter
+from hub.ledger import store as ledger
+from hub.ledger.values import RunFilter
+from hub.preview.preview import Wish, preview
+from hub.profiles import schema_store
+from hub.runtime.apply.mappers import hooks_of, mapper_of
+from hub.runtime.live.schemas import LiveSchemas, installed
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 from hub.sdk.values import Operation
@@ -149,7 +148,7 @@ def test_a_preview_filters_as_the_apply_role_does(whole: Whole) -> None:
 
 def test_a_preview_makes_no_database_for_the_schemas(whole: Whole, tmp_path: Any) -> None:
     from hub.core.settings import Settings
-    from hub.runtime.installation import Installation
+    from hub.runtime.process.installation import Installation
 
     elsewhere = Installation(Settings(data_dir=tmp_path / "nowhere", database_url=""))
     assert installed(elsewhere).hash == ""
@@ -190,7 +189,7 @@ def test_a_database_that_is_away_is_no_fault_of_a_message(whole: Whole, monkeypa
     def away(_connection: Any) -> Any:
         raise OperationalError("SELECT", {}, Exception("away"))
 
-    from hub.runtime.apply import ApplyRole
+    from hub.runtime.apply.loop import ApplyRole
 
     role = ApplyRole(whole.inbox, mapper_of(whole.hub), hooks_of(whole.hub))
     with monkeypatch.context() as patch:

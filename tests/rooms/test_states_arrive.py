@@ -7,7 +7,7 @@ from typing import Any
 from hub.core import clock
 from hub.core.database import write
 from hub.distributions import backfills, syncs
-from hub.runtime.schedule import ScheduleRole
+from hub.runtime.occasions.scheduler import ScheduleRole
 from tests.rooms.whole import Whole
 
 

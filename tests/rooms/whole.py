@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Engine, LargeBinary, MetaData, String, select
 
+from hub.admin.connections import add_destination, add_source
+from hub.admin.distributions import add_distribution, run_by_hand
 from hub.core import clock
 from hub.core.clock import Micros
 from hub.core.database import open_database, read, write
@@ -20,21 +22,19 @@ from hub.distributions import syncs
 from hub.inbox.sql import open_inbox
 from hub.inbox.tables import INBOX
 from hub.inbox.values import AcceptedRequest, MessageFilter
-from hub.outbox import store as outbox
+from hub.outbox.queue import store as outbox
 from hub.profiles import reading
 from hub.registry.values import Connection
-from hub.runtime import equations
-from hub.runtime.apply import ApplyRole
-from hub.runtime.applying import hooks_of, mapper_of
-from hub.runtime.connections import add_destination, add_source
-from hub.runtime.consuming_all import Consumers
-from hub.runtime.deliver import DeliverRole
-from hub.runtime.distributing import add_distribution, run_by_hand
+from hub.runtime.apply.loop import ApplyRole
+from hub.runtime.apply.mappers import hooks_of, mapper_of
+from hub.runtime.consume.consumers import Consumers
 from hub.runtime.erasing.person import erase_person
-from hub.runtime.installation import Installation
-from hub.runtime.schedule import ScheduleRole
-from hub.runtime.schema import metadata
-from hub.sdk.kit.simulator import Simulator
+from hub.runtime.occasions.scheduler import ScheduleRole
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.schema import metadata
+from hub.runtime.roles.deliver import DeliverRole
+from hub.runtime.upkeep import ledger_check
+from hub.sdk.kit.simulator.base import Simulator
 from hub.sdk.values import RawMessage
 
 VENDORS = {"crm": "braze", "mail": "klaviyo"}
@@ -143,9 +143,9 @@ class Whole:
         with read(self.engine) as database:
             return list(outbox.deliveries(database, None, None, 500).items)
 
-    def books(self) -> equations.LedgerCheck:
+    def books(self) -> ledger_check.LedgerCheck:
         """The books, which must balance."""
-        found = equations.check(self.engine, self.inbox)
+        found = ledger_check.check(self.engine, self.inbox)
         assert found.is_balanced, found.sentences()
         return found
 

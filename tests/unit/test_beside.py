@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from hub.inbox.queue import Unreachable
-from hub.runtime.beside import Beside, put_off
+from hub.runtime.process.side_threads import Beside, put_off
 from hub.sdk.errors import ConfigurationError
 
 

@@ -65,7 +65,7 @@ def test_a_destination_that_needs_nothing_prepared_says_so(cli):
 )
 def test_what_preparing_found_after_a_change_stands_beside_the_answer_and_never_in_its_way(cli, monkeypatch, arguments):
     warning = Finding("warning", "The field plan must be made in the dashboard.")
-    monkeypatch.setattr("hub.runtime.preparing.prepare_after", lambda *_: [warning])
+    monkeypatch.setattr("hub.admin.prepare.prepare_after", lambda *_: [warning])
     done = cli(*arguments)
     assert (done.exit_code, done.stderr) == (0, f"warning: {warning.text}\n")
     assert json.loads(done.stdout)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from hub.mapping.coerce import Failed, boolean, coercion, scalar_text
-from hub.mapping.coerce_number import kind_of, number
-from hub.mapping.coerce_time import calendar_day
+from hub.mapping.language.paths import ABSENT
 from hub.mapping.model import REMOVED, Json
-from hub.mapping.paths import ABSENT
+from hub.mapping.values.coerce import Failed, boolean, coercion, scalar_text
+from hub.mapping.values.coerce_number import kind_of, number
+from hub.mapping.values.coerce_time import calendar_day
 
 TYPES: Final = ("string", "number", "boolean", "date", "datetime", "geopoint", "object", "image_url")
 UNKNOWN_KEY: Final = "schema_unknown_key"

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from hub.mapping.draft import MAX_WARNINGS
 from hub.mapping.model import Change, Event, Json, Order, Warning
+from hub.mapping.run.draft import MAX_WARNINGS
 from hub.profiles.rules.schema_types import Sheet, filtered, keys_of
 from hub.sdk.json import canonical
 

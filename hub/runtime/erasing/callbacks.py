@@ -10,15 +10,15 @@ from hub.core.clock import HOUR, MINUTE, Micros
 from hub.core.database import read, write
 from hub.core.logging import logger
 from hub.ledger.store import record_audit
-from hub.outbox.masking import Mask
 from hub.outbox.rules import backoff
-from hub.outbox.sender import Sender
 from hub.outbox.values import Policy
+from hub.outbox.wire.http import Sender
+from hub.outbox.wire.masking import Mask
 from hub.profiles import requests
 from hub.profiles.values import DueCallback
 from hub.runtime.erasing.requested import erasure_of, shown_url, urls_of
-from hub.runtime.installation import Installation
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError, DeliveryError
 from hub.sdk.values import Request
 

@@ -25,14 +25,14 @@ from hub.inbox.sql import open_inbox
 from hub.ledger.store import record_audit
 from hub.mapping.anonymous import is_anonymous
 from hub.mapping.model import Erase, Identity
-from hub.outbox import operate, store
+from hub.outbox.queue import operate, store
 from hub.outbox.tables import DELIVERY, PUSHED, REMEMBERED
 from hub.outbox.values import NewDelivery
 from hub.profiles import erasure, reading, requests
 from hub.profiles.values import Erased, ErasureRecord
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import ErasureStatus, Operation
 

@@ -16,7 +16,7 @@ from hub.ledger.store import record_audit
 from hub.profiles import requests
 from hub.profiles.values import ErasureRecord
 from hub.registry import store as registry
-from hub.runtime.installation import Installation
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import Busy, ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import Erasure, ErasureRequest, ErasureStatus, Question

@@ -16,15 +16,15 @@ from hub.core.logging import logger
 from hub.inbox.queue import Unreachable
 from hub.inbox.sql import open_inbox
 from hub.ledger.store import record_audit
-from hub.outbox import store as outbox
+from hub.outbox.queue import store as outbox
 from hub.profiles import requests
 from hub.profiles.values import ErasureRecord
 from hub.registry import store as registry
-from hub.runtime.beside import put_off
 from hub.runtime.erasing.callbacks import Callbacks
 from hub.runtime.erasing.person import carry_out, opened_erase
-from hub.runtime.installation import Installation
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.side_threads import put_off
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import ErasureStatus
 

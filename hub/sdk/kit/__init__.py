@@ -15,42 +15,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.sdk.kit.bench import Bench as Bench
-    from hub.sdk.kit.bench import in_memory as in_memory
-    from hub.sdk.kit.bench import over_http as over_http
-    from hub.sdk.kit.cases import Case as Case
-    from hub.sdk.kit.cases import load_cases as load_cases
-    from hub.sdk.kit.cases import run_case as run_case
-    from hub.sdk.kit.exchange import Refused as Refused
-    from hub.sdk.kit.exchange import SimRequest as SimRequest
-    from hub.sdk.kit.exchange import SimResponse as SimResponse
-    from hub.sdk.kit.failed import CheckFailed as CheckFailed
-    from hub.sdk.kit.failed import require as require
-    from hub.sdk.kit.pushes import push as push
-    from hub.sdk.kit.sender import SimulatedSource as SimulatedSource
-    from hub.sdk.kit.sender import post as post
-    from hub.sdk.kit.simulator import ManualClock as ManualClock
-    from hub.sdk.kit.simulator import Simulator as Simulator
-    from hub.sdk.kit.simulator import UnexpectedCall as UnexpectedCall
-    from hub.sdk.kit.simulator import route as route
+    from hub.sdk.kit.bench.bench import Bench as Bench
+    from hub.sdk.kit.bench.bench import in_memory as in_memory
+    from hub.sdk.kit.bench.bench import over_http as over_http
+    from hub.sdk.kit.bench.pushes import push as push
+    from hub.sdk.kit.simulator.base import ManualClock as ManualClock
+    from hub.sdk.kit.simulator.base import Simulator as Simulator
+    from hub.sdk.kit.simulator.base import UnexpectedCall as UnexpectedCall
+    from hub.sdk.kit.simulator.base import route as route
+    from hub.sdk.kit.simulator.exchange import Refused as Refused
+    from hub.sdk.kit.simulator.exchange import SimRequest as SimRequest
+    from hub.sdk.kit.simulator.exchange import SimResponse as SimResponse
+    from hub.sdk.kit.simulator.source import SimulatedSource as SimulatedSource
+    from hub.sdk.kit.simulator.source import post as post
     from hub.sdk.kit.subject import Subject as Subject
     from hub.sdk.kit.subject import subject_of as subject_of
-    from hub.sdk.kit.suite import Check as Check
-    from hub.sdk.kit.suite import Verdict as Verdict
-    from hub.sdk.kit.suite import checks_for as checks_for
-    from hub.sdk.kit.suite import run as run
-    from hub.sdk.kit.suite import verdict as verdict
+    from hub.sdk.kit.suite.cases import Case as Case
+    from hub.sdk.kit.suite.cases import load_cases as load_cases
+    from hub.sdk.kit.suite.cases import run_case as run_case
+    from hub.sdk.kit.suite.failed import CheckFailed as CheckFailed
+    from hub.sdk.kit.suite.failed import require as require
+    from hub.sdk.kit.suite.runner import Check as Check
+    from hub.sdk.kit.suite.runner import Verdict as Verdict
+    from hub.sdk.kit.suite.runner import checks_for as checks_for
+    from hub.sdk.kit.suite.runner import run as run
+    from hub.sdk.kit.suite.runner import verdict as verdict
 
 _HOMES = {
-    "bench": ("Bench", "in_memory", "over_http"),
-    "cases": ("Case", "load_cases", "run_case"),
-    "exchange": ("Refused", "SimRequest", "SimResponse"),
-    "failed": ("CheckFailed", "require"),
-    "pushes": ("push",),
-    "sender": ("SimulatedSource", "post"),
-    "simulator": ("ManualClock", "Simulator", "UnexpectedCall", "route"),
+    "bench.bench": ("Bench", "in_memory", "over_http"),
+    "bench.pushes": ("push",),
+    "simulator.base": ("ManualClock", "Simulator", "UnexpectedCall", "route"),
+    "simulator.exchange": ("Refused", "SimRequest", "SimResponse"),
+    "simulator.source": ("SimulatedSource", "post"),
     "subject": ("Subject", "subject_of"),
-    "suite": ("Check", "Verdict", "checks_for", "run", "verdict"),
+    "suite.cases": ("Case", "load_cases", "run_case"),
+    "suite.failed": ("CheckFailed", "require"),
+    "suite.runner": ("Check", "Verdict", "checks_for", "run", "verdict"),
 }
 """Module to the names that are imported from here. Loaded when asked for: a hub at work needs none of it."""
 

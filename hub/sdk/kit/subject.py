@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from hub.sdk.contract import Connector, Destination, Source
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.kit.sender import SimulatedSource
-from hub.sdk.kit.simulator import Simulator
+from hub.sdk.kit.simulator.base import Simulator
+from hub.sdk.kit.simulator.source import SimulatedSource
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import pytest
 from hub.check import IN_THE_HUB, checks, run
 from hub.registry.discovery import discover
 from hub.registry.scaffold import scaffold
-from hub.sdk.kit.suite import (
+from hub.sdk.kit.suite.runner import (
     EVERY_CONNECTOR,
     EVERY_DESTINATION,
     EVERY_SOURCE,

@@ -18,11 +18,11 @@ from hub.core.settings import Settings
 from hub.inbox.queue import Inbox
 from hub.inbox.sql import open_inbox
 from hub.inbox.tables import INBOX
-from hub.outbox import store as outbox
+from hub.outbox.queue import store as outbox
 from hub.outbox.values import NewDelivery
 from hub.registry import store as registry
-from hub.runtime.installation import Installation
-from hub.runtime.live import LiveConnections
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.installation import Installation
 from hub.sdk.values import Operation
 from tests.rooms.conftest import empty
 

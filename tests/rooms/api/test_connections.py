@@ -11,7 +11,7 @@ from hub.core.database import read
 from hub.distributions.values import Target
 from hub.outbox.tables import DELIVERY
 from hub.registry import store as registry
-from hub.runtime.equations import check
+from hub.runtime.upkeep.ledger_check import check
 from tests.rooms.api.conftest import Api
 
 SECRETS = ("secret", "shared_secret", "write_key")

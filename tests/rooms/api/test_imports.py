@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hub.core.database import read
-from hub.runtime.importing import jobs
-from hub.runtime.importing.uploads import UPLOADS, Uploads
+from hub.imports import jobs
+from hub.imports.uploads import UPLOADS, Uploads
 from tests.rooms.api.conftest import Api, error_of
 
 PEOPLE = "source_id,email\nu1,ada@example.com\nu2,bad\n"

@@ -17,7 +17,7 @@ from hub.inbox.values import SeenRow, Settled
 from hub.ledger import store as ledger
 from hub.ledger.values import AttemptEnd, AttemptRecord, AttemptStart, Run
 from hub.outbox.tables import DELIVERY
-from hub.runtime import beat
+from hub.runtime.process import heartbeat
 from tests.rooms.api.conftest import NOW, Api
 
 _ids = itertools.count(1)
@@ -319,7 +319,7 @@ def leave_beat(api: Api, role: str, *, lived: int, ago: int) -> None:
     at = clock.now() - ago * SECOND
     with write(api.engine) as database:
         row = {"id": new_id(), "role": role, "started_at": at - lived * SECOND, "at": at}
-        database.execute(beat.BEAT.insert(), row)
+        database.execute(heartbeat.BEAT.insert(), row)
 
 
 def test_health_needs_no_key_and_names_every_trouble(api: Api) -> None:

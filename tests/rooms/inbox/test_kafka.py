@@ -34,7 +34,7 @@ def queue(request: pytest.FixtureRequest) -> str:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """What PostgreSQL does differently here is in the shared suite and in tests/faults."""
     from hub.core.database import open_database
-    from hub.runtime.schema import create_all
+    from hub.runtime.process.schema import create_all
 
     opened = open_database(f"sqlite:///{tmp_path}/hub.db")
     create_all(opened)

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from hub.core.database import read, write
-from hub.mapping.files import Folders
-from hub.mapping.store import import_version, load
 from hub.mapping.tables import MappingVersionRow
-from hub.mapping.versions import resolve
-from hub.mapping.watch import Mappings
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.store import import_version, load
+from hub.mapping.versions.version import resolve
+from hub.mapping.versions.watch import Mappings
 from hub.sdk.errors import MappingInvalid
 
 NOW = 1_773_489_600_000_000

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from hub.core.database import open_database, write
-from hub.runtime.schema import create_all, metadata
+from hub.runtime.process.schema import create_all, metadata
 from tests.rooms.outbox.world import World
 
 
@@ -51,6 +51,6 @@ def empty(engine: Engine) -> None:
 @pytest.fixture
 def hub(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World(engine)
-    monkeypatch.setattr("hub.outbox.lane.Sender", lambda *arguments, **options: world.vendor)
+    monkeypatch.setattr("hub.outbox.engine.lane.Sender", lambda *arguments, **options: world.vendor)
     yield world
     world.engine.stop(1.0)

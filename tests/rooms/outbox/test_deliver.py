@@ -205,7 +205,7 @@ def test_audience_and_consent_are_read_when_sent(hub: World, operation: str):
 
 
 def test_listing_pages_newest_first_and_filters(hub: World):
-    from hub.outbox.store import deliveries
+    from hub.outbox.queue.store import deliveries
     from hub.outbox.values import Filters
 
     hub.people.knows("u1", name="Ada")

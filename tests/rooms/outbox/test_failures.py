@@ -10,10 +10,10 @@ from hub.core.clock import HOUR, to_datetime
 from hub.core.database import read, write
 from hub.ledger.store import attempts_of, audits
 from hub.mapping.model import Warning
-from hub.outbox import operate
+from hub.outbox.queue import operate
 from hub.outbox.tables import DELIVERY
 from hub.registry import store as registry
-from hub.runtime.schema import metadata
+from hub.runtime.process.schema import metadata
 from hub.sdk.errors import ConfigurationError, Permanent, Split
 from hub.sdk.values import Response
 from tests.rooms.outbox.world import Acme, Forgetful, StepByStep, World, refused, slow_down, timeout

@@ -14,12 +14,12 @@ from hub.core.ids import new_id
 from hub.ledger.retention import totals
 from hub.ledger.store import attempts_of, open_attempts
 from hub.ledger.values import AttemptStart
-from hub.outbox import claim, operate, store
-from hub.outbox.claim import Launch, Plan
+from hub.outbox.queue import claim, operate, store
+from hub.outbox.queue.claim import Launch, Plan
 from hub.outbox.tables import DELIVERY, PUSHED, REMEMBERED
 from hub.outbox.values import Filters, NewDelivery
 from hub.registry import store as registry
-from hub.runtime.schema import metadata
+from hub.runtime.process.schema import metadata
 from hub.sdk.errors import Split
 from hub.sdk.values import Operation
 from tests.rooms.outbox.world import Acme, World, refused, settle

@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.clock import to_datetime
 from hub.core.database import write
-from hub.outbox import claim
+from hub.outbox.queue import claim
 from hub.outbox.rules import Stopping
 from hub.registry import store as registry
 from tests.rooms.outbox.world import World, settle

@@ -13,16 +13,16 @@ import pytest
 from sqlalchemy import Engine
 
 from connectors.kafka.connector import Kafka as Connector
+from hub.admin import connections
 from hub.core.settings import Settings
-from hub.outbox import publisher
-from hub.outbox.checks import check_destination
-from hub.outbox.guard import PrivateAddress
-from hub.outbox.lane import open_sender
-from hub.outbox.masking import Mask
-from hub.outbox.publisher import Publisher
-from hub.outbox.sender import Sender
+from hub.outbox.engine.lane import open_sender
+from hub.outbox.wire import kafka as publisher
+from hub.outbox.wire.checks import check_destination
+from hub.outbox.wire.http import Sender
+from hub.outbox.wire.kafka import Publisher
+from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.private_hosts import PrivateAddress
 from hub.registry.values import Connection
-from hub.runtime import connections
 from hub.sdk.declared import build
 from hub.sdk.errors import ConfigurationError, Retryable
 from hub.sdk.json import loads

@@ -14,21 +14,21 @@ from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.locks import role_lock
 from hub.core.settings import Settings
-from hub.mapping.watch import Mappings
-from hub.outbox import store
-from hub.outbox.checks import check_destination
+from hub.mapping.versions.watch import Mappings
+from hub.outbox.queue import store
 from hub.outbox.values import NewDelivery
+from hub.outbox.wire.checks import check_destination
 from hub.profiles.bulk import insert_rows, table
 from hub.profiles.tables import ProfileRow
 from hub.registry import store as registry
 from hub.registry.values import Connection
-from hub.runtime.deliver import DeliverRole, run_deliver
-from hub.runtime.installation import Installation
-from hub.runtime.mapping_watch import MappingWatch
+from hub.runtime.live.mappings import MappingWatch
+from hub.runtime.process.installation import Installation
+from hub.runtime.roles.deliver import DeliverRole, run_deliver
 from hub.sdk.declared import secret_fields
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import canonical
-from hub.sdk.kit.simulator import Simulator
+from hub.sdk.kit.simulator.base import Simulator
 from hub.sdk.values import Operation
 
 VENDOR = "braze"
@@ -152,7 +152,7 @@ def test_check_says_why_a_private_host_is_refused(installation: Installation, si
 
 def test_a_second_role_on_sqlite_says_so_and_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     hub = Installation(Settings(data_dir=tmp_path))
-    monkeypatch.setattr("hub.runtime.deliver.SQLITE_PATIENCE_S", 0.0)
+    monkeypatch.setattr("hub.runtime.roles.deliver.SQLITE_PATIENCE_S", 0.0)
     first = role_lock(hub.engine, "deliver")
     assert first.acquire()
     with pytest.raises(ConfigurationError, match="Another deliver role"):

@@ -18,13 +18,13 @@ from hub.core.clock import SECOND, to_datetime
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.secrets import Vault
-from hub.outbox import store
-from hub.outbox.engine import Engine
-from hub.outbox.lane import Ports
-from hub.outbox.masking import Mask
-from hub.outbox.sender import Exchange
+from hub.outbox.engine.lane import Ports
+from hub.outbox.engine.loop import Engine
+from hub.outbox.queue import store
 from hub.outbox.tables import DELIVERY
 from hub.outbox.values import NewDelivery
+from hub.outbox.wire.http import Exchange
+from hub.outbox.wire.masking import Mask
 from hub.registry import store as registry
 from hub.sdk.contract import Destination
 from hub.sdk.errors import RateLimited, Retryable
@@ -353,7 +353,7 @@ class World:
             return registry.get(database, self.vault, self.connection_id)
 
     def pushed(self, source_id: str) -> dict[str, str]:
-        from hub.outbox.claim import pushed
+        from hub.outbox.queue.claim import pushed
 
         with read(self.database) as database:
             return pushed(database, self.connection_id, [source_id]).get(source_id, {})

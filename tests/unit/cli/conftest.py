@@ -14,9 +14,9 @@ from hub.cli import hub
 from hub.core.database import open_database
 from hub.core.settings import Settings
 from hub.inbox.tables import INBOX
-from hub.runtime import migrate as migrating
-from hub.runtime.installation import Installation
-from hub.runtime.schema import create_all
+from hub.runtime.process import migrate as migrating
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.schema import create_all
 
 
 class Shell:

@@ -15,7 +15,7 @@ from hub.core import clock
 from hub.core.clock import SECOND
 from hub.core.database import write
 from hub.core.ids import new_id
-from hub.runtime.beat import BEAT
+from hub.runtime.process.heartbeat import BEAT
 from tests.unit.cli.conftest import Shell
 from tests.unit.cli.test_things import BRAZE
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.admin.sync_log import new_runs
 from hub.core import clock
 from hub.core.clock import SECOND
 from hub.core.database import read, write
@@ -15,11 +16,10 @@ from hub.inbox.sql import open_inbox
 from hub.inbox.values import AcceptedRequest, SeenRow
 from hub.ledger import store as ledger
 from hub.ledger.values import Run, RunFilter
-from hub.outbox import store as outbox
+from hub.outbox.queue import store as outbox
 from hub.outbox.tables import DELIVERY
 from hub.outbox.values import NewDelivery
 from hub.profiles import store as profiles
-from hub.runtime.synclog import new_runs
 from hub.sdk.json import dumps
 from hub.sdk.values import Operation, RawMessage
 from tests.rooms.profiles.people import applied, change

@@ -14,8 +14,8 @@ from connectors.klaviyo.settings import CodeOptions, KlaviyoSettings, MessageOpt
 from connectors.klaviyo.simulator import KlaviyoSimulator
 from hub.sdk.contract import NoSettings
 from hub.sdk.flow import FlowEnd, run_flow
-from hub.sdk.kit.http import without_network
-from hub.sdk.kit.simulator import ManualClock
+from hub.sdk.kit.bench.http import without_network
+from hub.sdk.kit.simulator.base import ManualClock
 from hub.sdk.values import (
     EMPTY,
     AnyPush,

@@ -21,7 +21,7 @@ from hub.registry.discovery import discover, get
 from hub.sdk.errors import AuthFailed, ConfigurationError, Permanent, RateLimited, Unreadable
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory
+from hub.sdk.kit.bench.bench import Bench, in_memory
 from hub.sdk.values import (
     Accepted,
     Again,
@@ -311,7 +311,7 @@ def test_the_sixth_call_of_a_second_is_refused_with_a_time():
 
 
 def _asked(bench: Bench) -> Any:
-    from hub.sdk.kit.exchange import SimRequest
+    from hub.sdk.kit.simulator.exchange import SimRequest
 
     return SimRequest("GET", "/api/3/users/me", headers={"api-token": bench.simulator.example_settings()["api_token"]})
 

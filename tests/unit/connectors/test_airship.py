@@ -10,8 +10,8 @@ import pytest
 from connectors.airship import validation
 from connectors.airship.connector import Airship
 from connectors.airship.simulator import AirshipSimulator
-from hub.mapping.files import Folders, read_file
 from hub.mapping.outbound import compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import discover, get
 from hub.sdk.contract import Flow
 from hub.sdk.declared import build
@@ -26,7 +26,7 @@ from hub.sdk.errors import (
     Unreadable,
 )
 from hub.sdk.flow import run_flow
-from hub.sdk.kit.bench import Bench, in_memory, over_http
+from hub.sdk.kit.bench.bench import Bench, in_memory, over_http
 from hub.sdk.values import Accepted, Basic, Finding, Operation, Request, Response, Wanted
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)

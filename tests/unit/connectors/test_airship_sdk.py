@@ -16,8 +16,8 @@ from urbanairship.urls import Urls
 
 from hub.registry.discovery import discover, get
 from hub.sdk.json import loads
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.kit.pushes import push
+from hub.sdk.kit.bench.bench import Bench, in_memory
+from hub.sdk.kit.bench.pushes import push
 from hub.sdk.values import Operation, Person
 from hub.sdk.wire import encode
 

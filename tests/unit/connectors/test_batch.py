@@ -9,14 +9,14 @@ import pytest
 
 from connectors.batch.connector import BatchCom
 from connectors.batch.edits import Edit, event_name, rounds
-from hub.mapping.files import Folders, read_file
 from hub.mapping.outbound import Outbound, compile_outbound
-from hub.outbox.pace import Window
+from hub.mapping.versions.files import Folders, read_file
+from hub.outbox.limits.rate_limits import Window
 from hub.registry.discovery import discover
 from hub.sdk.errors import AuthFailed, Permanent, RateLimited, Retryable, Split, Unreadable
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory
+from hub.sdk.kit.bench.bench import Bench, in_memory
 from hub.sdk.values import (
     Accepted,
     Again,

@@ -10,16 +10,16 @@ import pytest
 
 from connectors.bloomreach.connector import Bloomreach
 from connectors.bloomreach.simulator import KEY_ID, PROJECT, SECRET, BloomreachSimulator
-from hub.mapping.files import Folders, read_file
 from hub.mapping.model import REMOVED
 from hub.mapping.outbound import Outbound, compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import discover
 from hub.sdk.declared import build
 from hub.sdk.errors import AuthFailed, Permanent, RateLimited, Retryable, Split, Unreadable
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.kit.simulator import ManualClock, SimRequest
+from hub.sdk.kit.bench.bench import Bench, in_memory
+from hub.sdk.kit.simulator.base import ManualClock, SimRequest
 from hub.sdk.values import Accepted, Operation, Rejected, Request, Response, Wanted
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)

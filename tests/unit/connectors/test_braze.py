@@ -12,8 +12,8 @@ from hub.registry.discovery import discover
 from hub.sdk.declared import build
 from hub.sdk.errors import AuthFailed, ConfigurationError, Permanent, RateLimited, Split, Unreadable
 from hub.sdk.flow import run_flow
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.kit.simulator import ManualClock, SimRequest
+from hub.sdk.kit.bench.bench import Bench, in_memory
+from hub.sdk.kit.simulator.base import ManualClock, SimRequest
 from hub.sdk.values import Accepted, Operation, Request, Response
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)

@@ -11,16 +11,16 @@ import pytest
 from connectors.clevertap import validation
 from connectors.clevertap.connector import CleverTap
 from connectors.clevertap.simulator import ACCOUNT, PASSCODE, CleverTapSimulator
-from hub.mapping.files import Folders, read_file
 from hub.mapping.model import REMOVED
 from hub.mapping.outbound import Outbound, compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import discover
 from hub.sdk.declared import build
 from hub.sdk.errors import AuthFailed, ConfigurationError, Permanent, RateLimited, Retryable, Split, Unreadable
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.kit.simulator import ManualClock, SimRequest
+from hub.sdk.kit.bench.bench import Bench, in_memory
+from hub.sdk.kit.simulator.base import ManualClock, SimRequest
 from hub.sdk.values import Accepted, Again, Operation, Rejected, Request, Response, Wanted
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)

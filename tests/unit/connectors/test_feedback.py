@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.files import Folders
 from hub.mapping.inbound import Inbound, compile_inbound, interpret_inbound
 from hub.mapping.show import change_as_json
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from hub.sdk.errors import SignatureInvalid
 from tests.unit.connectors.feedback_samples import (
     FOLDER,

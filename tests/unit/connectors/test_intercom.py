@@ -11,7 +11,7 @@ from connectors.intercom.simulator import IntercomSimulator
 from hub.registry.discovery import discover, get
 from hub.sdk.errors import AuthFailed, DeliveryError, Permanent, RateLimited, Retryable, Unreadable
 from hub.sdk.flow import run_flow
-from hub.sdk.kit.bench import Bench, in_memory
+from hub.sdk.kit.bench.bench import Bench, in_memory
 from hub.sdk.values import (
     Accepted,
     Again,

@@ -12,7 +12,7 @@ from intercom.types import CreateContactRequestWithExternalId, CreateDataEventRe
 
 from connectors.intercom.simulator import IntercomSimulator
 from hub.registry.discovery import discover, get
-from hub.sdk.kit.bench import Bench, over_http
+from hub.sdk.kit.bench.bench import Bench, over_http
 from hub.sdk.values import Accepted, Operation
 
 

@@ -9,16 +9,16 @@ import pytest
 
 from connectors.iterable.connector import Iterable
 from connectors.iterable.simulator import API_KEY, IterableSimulator
-from hub.mapping.dialect import Dialect
-from hub.mapping.files import Folders, read_file
+from hub.mapping.language.dialect import Dialect
 from hub.mapping.outbound import compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import discover
 from hub.sdk.declared import build
 from hub.sdk.errors import AuthFailed, ConfigurationError, Permanent, RateLimited, Retryable, Split, Unreadable
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.kit.http import without_network
+from hub.sdk.kit.bench.bench import Bench, in_memory
+from hub.sdk.kit.bench.http import without_network
 from hub.sdk.values import Accepted, Again, Operation, Rejected, Request, Response, Wanted
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.iterable.simulator import IterableSimulator
 from hub.registry.discovery import discover
-from hub.sdk.kit.suite import Check, checks_for
+from hub.sdk.kit.suite.runner import Check, checks_for
 
 CHECKS = frozenset(
     {

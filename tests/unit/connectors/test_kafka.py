@@ -13,8 +13,8 @@ from hub.registry.discovery import discover
 from hub.sdk.declared import build
 from hub.sdk.errors import AuthFailed, ConfigurationError, DeliveryError, Permanent, Retryable, Split
 from hub.sdk.flow import run_flow
-from hub.sdk.kit.bench import in_memory
-from hub.sdk.kit.pushes import push
+from hub.sdk.kit.bench.bench import in_memory
+from hub.sdk.kit.bench.pushes import push
 from hub.sdk.values import Accepted, Again, Batch, Operation, Person, Published, Rejected, Response
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)

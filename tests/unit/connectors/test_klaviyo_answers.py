@@ -9,7 +9,7 @@ import pytest
 
 from connectors.klaviyo.simulator import KlaviyoSimulator
 from hub.sdk.errors import AuthFailed, Permanent, RateLimited, Retryable, Split, Unreadable
-from hub.sdk.kit.simulator import ManualClock, SimResponse
+from hub.sdk.kit.simulator.base import ManualClock, SimResponse
 from hub.sdk.values import Accepted, Request, Response
 from tests.unit.connectors.klaviyo_deliveries import (
     NOW,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub.registry.discovery import discover
-from hub.sdk.kit.bench import in_memory
+from hub.sdk.kit.bench.bench import in_memory
 from hub.sdk.values import AnyPush, Operation
 from tests.unit.connectors.klaviyo_deliveries import Account, erase_push, event_push, message_push, person, profile_push
 

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.klaviyo import bodies
 from hub.sdk.errors import Split
-from hub.sdk.kit.simulator import SimResponse
+from hub.sdk.kit.simulator.base import SimResponse
 from hub.sdk.values import Accepted, Again, Pending, Rejected
 from tests.unit.connectors.klaviyo_deliveries import (
     Account,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.klaviyo.simulator import KlaviyoSimulator
-from hub.sdk.kit.simulator import ManualClock, SimRequest, SimResponse
+from hub.sdk.kit.simulator.base import ManualClock, SimRequest, SimResponse
 
 KEY = KlaviyoSimulator.example_settings()["api_key"]
 HEADERS = {

@@ -12,7 +12,7 @@ from connectors.mailchimp.simulator import MailchimpSimulator
 from hub.registry.discovery import discover, get
 from hub.sdk.errors import AuthFailed, DeliveryError, Permanent, RateLimited, Retryable, Unreadable
 from hub.sdk.flow import run_flow
-from hub.sdk.kit.bench import Bench, in_memory
+from hub.sdk.kit.bench.bench import Bench, in_memory
 from hub.sdk.values import (
     Accepted,
     AnyPush,

@@ -11,7 +11,7 @@ from mailchimp_marketing.api_client import ApiClientError
 from connectors.mailchimp.calls import subscriber_hash
 from connectors.mailchimp.simulator import MailchimpSimulator
 from hub.registry.discovery import discover, get
-from hub.sdk.kit.bench import Bench, over_http
+from hub.sdk.kit.bench.bench import Bench, over_http
 from hub.sdk.values import Operation
 
 AUDIENCE = MailchimpSimulator.example_settings()["list_id"]

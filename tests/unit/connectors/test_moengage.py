@@ -12,8 +12,8 @@ import pytest
 from connectors.moengage.bodies import BAD_IDS
 from connectors.moengage.connector import MoEngage
 from connectors.moengage.simulator import KEYS, WORKSPACE, MoEngageSimulator
-from hub.mapping.files import Folders, read_file
 from hub.mapping.outbound import compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 from hub.registry.discovery import discover, get
 from hub.sdk.contract import Flow
 from hub.sdk.declared import build
@@ -29,8 +29,8 @@ from hub.sdk.errors import (
 )
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory, over_http
-from hub.sdk.kit.simulator import ManualClock
+from hub.sdk.kit.bench.bench import Bench, in_memory, over_http
+from hub.sdk.kit.simulator.base import ManualClock
 from hub.sdk.values import Accepted, Basic, Operation, Rejected, Request, Response
 from hub.sdk.wire import encode
 
@@ -284,6 +284,6 @@ def _mapping() -> Any:
 
 
 def _to(bench: Bench, simulator: MoEngageSimulator) -> Any:
-    from hub.sdk.kit.http import without_network
+    from hub.sdk.kit.bench.http import without_network
 
     return without_network(bench.destination, simulator, bench.clock)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.files import Folders, read_file
 from hub.mapping.outbound import Outbound, compile_outbound
+from hub.mapping.versions.files import Folders, read_file
 
 MAPPINGS = Path(__file__).parents[3] / "mappings"
 PHOTO = "https://img.example.com/ada.png"

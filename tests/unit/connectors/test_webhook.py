@@ -15,9 +15,9 @@ from hub.registry.discovery import discover
 from hub.sdk.declared import build
 from hub.sdk.errors import ConfigurationError, RateLimited, Retryable
 from hub.sdk.flow import run_flow
-from hub.sdk.kit.bench import Bench, in_memory
-from hub.sdk.kit.pushes import push
-from hub.sdk.kit.simulator import SimRequest
+from hub.sdk.kit.bench.bench import Bench, in_memory
+from hub.sdk.kit.bench.pushes import push
+from hub.sdk.kit.simulator.base import SimRequest
 from hub.sdk.values import Accepted, Batch, Finding, Operation, Person, Request, Response
 from hub.sdk.wire import Wire, encode
 

@@ -10,13 +10,13 @@ import pytest
 
 from connectors.webhook.connector import Webhook, WebhookSource
 from connectors.webhook.simulator import SIGNING_KEY
-from hub.mapping.files import Folders
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.show import change_as_json
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from hub.sdk.declared import build
 from hub.sdk.json import loads
-from hub.sdk.kit.pushes import push
+from hub.sdk.kit.bench.pushes import push
 from hub.sdk.values import AnyPush, Batch, InboundRequest, Operation, Person
 from hub.sdk.wire import encode
 

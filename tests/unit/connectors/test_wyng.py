@@ -16,7 +16,7 @@ from hub.sdk.declared import build
 from hub.sdk.errors import ConfigurationError, Permanent
 from hub.sdk.flow import run_flow
 from hub.sdk.json import dumps
-from hub.sdk.kit.bench import Bench, in_memory
+from hub.sdk.kit.bench.bench import Bench, in_memory
 from hub.sdk.values import Accepted, EventPush, Operation, Person, Rejected, Response, Wanted
 
 NOW = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.runtime.importing.cells import escaped, unescaped
+from hub.imports.cells import escaped, unescaped
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+48500000000", "-5", "@sum", "\tx", "\rx", "\nx", "＝1"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.runtime.importing.columns import parse_fields, plan
+from hub.imports.columns import parse_fields, plan
 from hub.sdk.errors import ConfigurationError
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.runtime.importing import reading
-from hub.runtime.importing.dialects import examine
-from hub.runtime.importing.reading import Reader, Record, header_of
+from hub.imports import reading
+from hub.imports.dialects import examine
+from hub.imports.reading import Reader, Record, header_of
 from hub.sdk.errors import ConfigurationError
 
 TEXT = "source_id,name\nu1,Zażółć\nu2,Ünal\n"

@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hub.mapping.files import Folders
+from hub.admin.industries import industry
 from hub.mapping.inbound import Inbound, compile_inbound
 from hub.mapping.show import change_as_json
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from hub.profiles.rules.schemas import Schemas
 from hub.profiles.schema_document import checked
-from hub.runtime.industries import industry
 
 FOLDER = Path(__file__).parents[2] / "samples" / "industries"
 SAMPLES = sorted(path for path in FOLDER.glob("*/*.json") if path.parent.name != "canonical")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from hub.mapping.files import Folders
 from hub.mapping.inbound import Inbound, compile_inbound, interpret_inbound
 from hub.mapping.model import Change, Verdict
-from hub.mapping.versions import from_content, resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import from_content, resolve
 from hub.sdk.json import canonical
 from tests.unit.mapping.odd_values import JSON, ODD
 

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, settings
 
-from hub.mapping.coerce import INBOUND, OUTBOUND, Failed, clean_text, coercion, is_blank
+from hub.mapping.values.coerce import INBOUND, OUTBOUND, Failed, clean_text, coercion, is_blank
 from tests.unit.mapping.odd_values import JSON, ODD
 
 EVERY_KIND = sorted(OUTBOUND)

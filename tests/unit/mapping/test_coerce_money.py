@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.mapping.coerce import Failed, coercion, currency_code, minor_digits
+from hub.mapping.values.coerce import Failed, coercion, currency_code, minor_digits
 
 CURRENCIES = ("EUR", "JPY", "KWD", "CLF")
 

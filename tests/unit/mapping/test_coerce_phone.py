@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.mapping.coerce import Failed, coercion
+from hub.mapping.values.coerce import Failed, coercion
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)[::6]
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.clock import from_datetime
-from hub.mapping.coerce import Failed, coercion, datetime_us
-from hub.mapping.coerce_time import to_text
+from hub.mapping.values.coerce import Failed, coercion, datetime_us
+from hub.mapping.values.coerce_time import to_text
 
 INSTANTS = st.datetimes(datetime(1900, 1, 2), datetime(2200, 12, 30))  # noqa: DTZ001 - the zone is added by the tests
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hub.mapping.dialect import SCHEMA, Dialect
+from hub.mapping.language.dialect import SCHEMA, Dialect
 from hub.mapping.model import REMOVED
 from tests.unit.mapping.odd_values import JSON
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hub.mapping.inbound import compile_inbound, interpret_inbound
+from hub.mapping.language.problems import MappingFileInvalid
 from hub.mapping.model import REMOVED
 from hub.mapping.outbound import compile_outbound, interpret_outbound
-from hub.mapping.problems import MappingFileInvalid
-from hub.mapping.versions import from_content
+from hub.mapping.versions.version import from_content
 from tests.unit.mapping import generated
 
 RECEIVED_AT = 1_773_500_000_000_000

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.mapping.files import Folders, names, read, read_file
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders, names, read, read_file
+from hub.mapping.versions.version import resolve
 from hub.sdk.errors import MappingInvalid
 
 BASE = """connector: acme

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.mapping.function_library import arities
-from hub.mapping.functions import ExpressionInvalid, compile_expression, is_plain_path
+from hub.mapping.language.expressions import ExpressionInvalid, compile_expression, is_plain_path
+from hub.mapping.language.function_library import arities
 from tests.unit.mapping.odd_values import JSON, ODD
 
 SCOPE = {

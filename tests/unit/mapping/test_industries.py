@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.bounds import MAX_KEYS
+from hub.admin.industries import industry, industry_names
 from hub.mapping.check import check_file
-from hub.mapping.files import Folders, names
 from hub.mapping.inbound import compile_inbound, interpret_inbound
-from hub.mapping.text import snake
-from hub.mapping.versions import resolve
+from hub.mapping.run.bounds import MAX_KEYS
+from hub.mapping.values.text import snake
+from hub.mapping.versions.files import Folders, names
+from hub.mapping.versions.version import resolve
 from hub.profiles.schema_document import checked
-from hub.runtime.industries import industry, industry_names
 from tests.unit.mapping.industry_samples import (
     FOLDER,
     RECEIVED_AT,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hub.mapping.check import check_file
-from hub.mapping.document import load
-from hub.mapping.problems import MappingFileInvalid
-from hub.mapping.versions import check
+from hub.mapping.language.document import load
+from hub.mapping.language.problems import MappingFileInvalid
+from hub.mapping.versions.version import check
 from hub.sdk.errors import ConfigurationError, MappingInvalid
 
 FOLDER = Path(__file__).with_name("invalid")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.clock import DAY, HOUR, MINUTE, SECOND
-from hub.mapping.coerce_time import to_text
-from hub.mapping.moment import message_time
+from hub.mapping.values.coerce_time import to_text
+from hub.mapping.values.moment import message_time
 from tests.unit.mapping.odd_values import JSON
 
 RECEIVED = 1_773_478_800 * SECOND  # 2026-03-14T09:00:00Z

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.files import Folders
 from hub.mapping.inbound import Inbound, compile_inbound, interpret_inbound
 from hub.mapping.model import REMOVED, Change
 from hub.mapping.show import change_as_json
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from tests.unit.mapping.mparticle_samples import FOLDER, RECEIVED_AT, SAMPLES, messages_of
 
 DOCUMENT = resolve("mparticle", "", Folders()).document

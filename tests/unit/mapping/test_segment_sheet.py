@@ -28,10 +28,10 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.files import Folders
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.model import Change, Verdict
-from hub.mapping.versions import resolve
+from hub.mapping.versions.files import Folders
+from hub.mapping.versions.version import resolve
 from tests.unit.mapping.segment_samples import RECEIVED_AT
 from tests.unit.mapping.test_segment_mapping import FAST, GIVEN, SLOW
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.document import Node, load
 from hub.mapping.inbound import compile_inbound, interpret_inbound
+from hub.mapping.language.document import Node, load
 from hub.mapping.model import REMOVED
 from hub.mapping.outbound import compile_outbound, interpret_outbound
 from hub.mapping.show import change_as_json, mapped_as_json
-from hub.mapping.versions import from_content
+from hub.mapping.versions.version import from_content
 
 FOLDER = Path(__file__).with_name("valid")
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -6,11 +6,11 @@ import pytest
 from confluent_kafka import KafkaError
 
 from hub.core.kafka import REFUSED
-from hub.outbox import acks
-from hub.outbox.acks import failure
+from hub.outbox.wire import kafka_errors
+from hub.outbox.wire.kafka_errors import failure
 from hub.sdk.errors import AuthFailed, Permanent, Retryable, Split
 
-NAMED = [REFUSED, acks.TOO_LARGE, acks.NO_TOPIC, acks.FINAL, acks.NEVER_TAKEN]
+NAMED = [REFUSED, kafka_errors.TOO_LARGE, kafka_errors.NO_TOPIC, kafka_errors.FINAL, kafka_errors.NEVER_TAKEN]
 
 
 @pytest.mark.parametrize(

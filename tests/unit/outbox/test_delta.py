@@ -7,7 +7,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.outbox.delta import accepted, cleared, difference, previous
+from hub.outbox.queue.delta import accepted, cleared, difference, previous
 
 NONE = frozenset[str]()
 SOME = frozenset({"properties"})

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.outbox.circuit import OPENS_AFTER, Circuit
-from hub.outbox.pace import ONE_CALL, Pace, Share, Window
+from hub.outbox.limits.circuit_breaker import OPENS_AFTER, Circuit
+from hub.outbox.limits.rate_limits import ONE_CALL, Pace, Share, Window
 from hub.sdk.values import Pool, Rate
 
 

@@ -12,9 +12,9 @@ import pytest
 import requests
 import responses
 
-from hub.outbox.guard import PrivateAddress, is_public
-from hub.outbox.masking import Mask
-from hub.outbox.sender import Sender
+from hub.outbox.wire.http import Sender
+from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.private_hosts import PrivateAddress, is_public
 from hub.sdk.errors import ConfigurationError, DeliveryError, Retryable, Unreadable
 from hub.sdk.values import Bearer, Request, Secret
 
@@ -161,7 +161,7 @@ def test_private_addresses_are_refused_before_anything_is_sent():
 
 def test_a_public_name_that_resolves_to_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch):
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 80))]
-    monkeypatch.setattr("hub.outbox.guard.socket.getaddrinfo", lambda *args, **options: found)
+    monkeypatch.setattr("hub.outbox.wire.private_hosts.socket.getaddrinfo", lambda *args, **options: found)
     with pytest.raises(PrivateAddress, match=r"10\.0\.0\.7"):
         sender("http://rebound.example", allow_private=False).send(Request("GET", "/"), 2)
 

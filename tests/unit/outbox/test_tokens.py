@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import responses
 
-from hub.outbox.masking import Mask
 from hub.outbox.rules import is_unknown
-from hub.outbox.sender import Sender
-from hub.outbox.tokens import Tokens
+from hub.outbox.wire.http import Sender
+from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.oauth import Tokens
 from hub.sdk.errors import AuthFailed, DeliveryError, RateLimited, Retryable
 from hub.sdk.json import dumps
 from hub.sdk.values import Bearer, ClientCredentials, Request, Response, Secret

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.mapping.draft import MAX_WARNINGS
 from hub.mapping.model import REMOVED, Change, Event, Order, Verdict, Warning
+from hub.mapping.run.draft import MAX_WARNINGS
 from hub.profiles.rules.schema_types import TYPES, UNKNOWN_KEY, WRONG_TYPE
 from hub.profiles.rules.schemas import TOO_MANY, Schemas
 from hub.profiles.schema_document import checked

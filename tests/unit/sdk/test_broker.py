@@ -11,7 +11,7 @@ from hub.sdk.broker import is_broker_address, readable, request_of, servers_of
 from hub.sdk.envelope import TYPES, envelope, iso
 from hub.sdk.errors import ConfigurationError, Permanent, RateLimited, Retryable, Split, Unreadable
 from hub.sdk.json import dumps
-from hub.sdk.kit.pushes import push
+from hub.sdk.kit.bench.pushes import push
 from hub.sdk.rehearsal import over_http
 from hub.sdk.values import Operation, Person, Publish, Published, Response
 

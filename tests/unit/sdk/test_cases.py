@@ -8,9 +8,9 @@ import pytest
 
 from hub.registry.discovery import discover, get
 from hub.registry.scaffold import scaffold
-from hub.sdk.kit.cases import load_cases, run_case
-from hub.sdk.kit.failed import CheckFailed
 from hub.sdk.kit.subject import Subject
+from hub.sdk.kit.suite.cases import load_cases, run_case
+from hub.sdk.kit.suite.failed import CheckFailed
 
 PUSHES = "pushes: [{profiles: {source_id: no, fields: {first_name: Ada}, delivery_id: D1}}]"
 SENT = "{items: [{ref: D1, person: no, traits: {first_name: Ada}}]}"

@@ -11,8 +11,8 @@ from hub.registry.discovery import discover
 from hub.sdk.contract import by_status
 from hub.sdk.errors import AuthFailed, Unreadable
 from hub.sdk.kit import ManualClock, in_memory
-from hub.sdk.kit.forming import form
-from hub.sdk.kit.line import KeptAnswers, Tokens
+from hub.sdk.kit.bench.batches import form
+from hub.sdk.kit.bench.vendor_session import KeptAnswers, Tokens
 from hub.sdk.values import ClientCredentials, Item, Operation, Rejected, Request, Response, Route, Secret
 
 CLOCK = ManualClock()

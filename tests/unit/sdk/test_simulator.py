@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from hub.sdk.kit.simulator import ManualClock, Refused, SimRequest, SimResponse, Simulator, UnexpectedCall, route
+from hub.sdk.kit.simulator.base import ManualClock, Refused, SimRequest, SimResponse, Simulator, UnexpectedCall, route
 
 
 class Shop(Simulator):

@@ -1,0 +1,1 @@
+"""Running a mapping by the interpreter: the meaning that generated code must keep."""

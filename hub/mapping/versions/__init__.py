@@ -1,0 +1,1 @@
+"""Mapping files and their versions: found, hashed, stored, watched."""

@@ -1,0 +1,269 @@
+"""The deliver process at work: one thread for the database, many for calls.
+
+Every round stores what the workers said, claims what is due and may be sent, and asks after vendor jobs. A worker's
+report is committed before its flow goes on; a batch is claimed only when a call slot and the vendor's budget are near.
+"""
+
+from __future__ import annotations
+
+import random as randomness
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import Engine as DatabaseEngine
+from sqlalchemy.exc import DBAPIError
+
+from hub.core import clock
+from hub.core.clock import Micros
+from hub.core.counters import CALLS, DELIVERIES
+from hub.core.database import is_passing, read, write
+from hub.core.logging import logger
+from hub.outbox.engine import results
+from hub.outbox.engine.dispatch import Claiming
+from hub.outbox.engine.lane import Lane, Ports, open_lane, tell_defect
+from hub.outbox.engine.pauses import Pauses
+from hub.outbox.engine.polling import Polling
+from hub.outbox.engine.workers import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers
+from hub.outbox.limits.rate_limits import Pace
+from hub.outbox.queue import operate
+from hub.outbox.queue.finish import Ending, finish
+from hub.outbox.rules import Stopping, outcome_name
+from hub.outbox.values import Policy
+from hub.registry.values import Connection
+from hub.sdk.contract import Destination
+from hub.sdk.errors import ConfigurationError, RateLimited, Retryable
+
+WORDS_AT_ONCE = 256
+IDLE_S = 0.05
+STOP_S = 7.0
+MOST_THREADS = 128
+T = TypeVar("T")
+
+
+class Snapshot(Protocol):
+    """The connections as they are now, and their connector instances."""
+
+    @property
+    def connections(self) -> Mapping[str, Connection]: ...
+    @property
+    def destinations(self) -> Mapping[str, Destination]: ...
+
+
+class Engine:
+    """Sends deliveries until told to stop. `snapshot` is asked in every round; clocks and chance are arguments."""
+
+    def __init__(
+        self,
+        database: DatabaseEngine,
+        snapshot: Callable[[], Snapshot],
+        ports: Ports,
+        *,
+        policy: Policy | None = None,
+        now: Callable[[], Micros] = clock.now,
+        monotonic: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        self._database = database
+        self._snapshot = snapshot
+        self._ports = ports
+        self._policy = policy or Policy()
+        self._now, self._monotonic, self._random = now, monotonic, random
+        self._stopping = threading.Event()
+        self._words: SimpleQueue[Word] = SimpleQueue()
+        self._heard: list[Word] = []
+        self._workers = Workers(Worker(self._words, self._stopping, monotonic, now).perform, MOST_THREADS)
+        self._pace = Pace()
+        self._lanes: dict[str, Lane] = {}
+        self._claiming = Claiming(ports, self._workers.submit, self.within, self._read)
+        self._polling = Polling(self._workers.submit, self._read)
+        self._pauses = Pauses(self._workers.submit)
+
+    # ── the round ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def recover(self) -> int:
+        """Put right what an earlier process left under way; once, before the first round. How many deliveries."""
+        allowed = {one.id: one.retry_unknown for one in self._snapshot().connections.values()}
+        return self.within(lambda database: operate.recover(database, allowed, self._now(), self._policy))
+
+    def step(self) -> bool:
+        """One round; whether there was anything to do."""
+        has_worked = self._store_words()
+        if self._stopping.is_set():
+            return has_worked
+        self._refresh()
+        lanes = list(self._lanes.values())
+        for lane in lanes:
+            has_worked |= self._claiming.claim(lane, self._now(), self._monotonic())
+        has_worked |= self._polling.poll(lanes, self._now(), self._monotonic())
+        self._pauses.probe(lanes, self._monotonic())
+        return has_worked
+
+    def run(self, stop: threading.Event) -> None:
+        """Rounds until `stop`; then a graceful end."""
+        while not stop.is_set():
+            if not self.step():
+                self._listen(IDLE_S)
+        self.stop()
+
+    def settle(self, timeout_s: float = 10.0) -> None:
+        """Rounds until nothing is under way and nothing is due; for tests, benchmarks and one-shot commands."""
+        deadline = self._monotonic() + timeout_s
+        while self.step() or self._is_busy():
+            if self._is_busy():
+                self._listen(IDLE_S)
+            if self._monotonic() > deadline:
+                raise TimeoutError(f"deliveries were still under way after {timeout_s} s")
+
+    def stop(self, within_s: float = STOP_S) -> None:
+        """Start nothing more, let calls under way end, store their outcomes. What hangs longer is unknown at the next start."""
+        self._stopping.set()
+        deadline = self._monotonic() + within_s
+        while self._is_busy() and self._monotonic() < deadline:
+            self._listen(IDLE_S)
+            self._store_words()
+        self._workers.close()
+
+    def _is_busy(self) -> bool:
+        return any(lane.jobs for lane in self._lanes.values()) or bool(self._heard)
+
+    def _listen(self, timeout_s: float) -> None:
+        try:
+            self._heard.append(self._words.get(timeout=timeout_s))
+        except Empty:
+            return
+
+    # ── connections ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _refresh(self) -> None:
+        snapshot = self._snapshot()
+        for connection_id, destination in snapshot.destinations.items():
+            connection = snapshot.connections[connection_id]
+            lane = self._lanes.get(connection_id)
+            if lane is None or lane.connection.version != connection.version:
+                self._open(connection, destination, lane)
+        for connection_id in [one for one in self._lanes if one not in snapshot.destinations]:
+            if not self._lanes[connection_id].jobs:
+                del self._lanes[connection_id]
+
+    def _open(self, connection: Connection, destination: Destination, lane: Lane | None) -> None:
+        try:
+            if lane is None:
+                self._lanes[connection.id] = open_lane(connection, destination, self._pace, self._ports)
+            else:
+                lane.renew(connection, destination, self._pace, self._ports)
+        except ConfigurationError as error:
+            logger("outbox").error("connection is unusable", connection=connection.name, why=str(error))
+
+    # ── what the workers said ───────────────────────────────────────────────────────────────────────────────────
+
+    def _store_words(self) -> bool:
+        heard, self._heard = self._heard, []
+        while len(heard) < WORDS_AT_ONCE:
+            try:
+                heard.append(self._words.get_nowait())
+            except Empty:
+                break
+        if not heard:
+            return False
+        now = self._now()
+        endings = [self._ending(word, now) for word in heard]
+        pauses = self._pauses.wanted([word for word in heard if isinstance(word, Done)])
+
+        def store(database: Database) -> None:
+            finish(database, endings, now)
+            self._pauses.store(database, pauses, now)
+
+        self.within(store)
+        for word, ending in zip(heard, endings, strict=True):
+            _count(word, ending)
+            self._expect(ending, now)
+            if isinstance(word, Reported):
+                word.stored.set()
+            else:
+                self._over(word)
+        self._pauses.stored(pauses)
+        return True
+
+    def _expect(self, ending: Ending, now: Micros) -> None:
+        moments = {move.next.due_at for move in ending.moves if move.next.state == "pending"}
+        for due_at in moments.union(ending.postponed.values()):
+            self._polling.expect(due_at, now, self._monotonic())
+
+    def _ending(self, word: Word, now: Micros) -> Ending:
+        if isinstance(word, Reported):
+            return results.of_reports(word.job, word.reports, now, self._random(), self._policy)
+        if word.defect is not None:
+            tell_defect(word.job.lane.connection.name, word.defect)
+        return results.of_end(word, now, self._random(), self._policy)
+
+    def _over(self, done: Done) -> None:
+        job, lane = done.job, done.job.lane
+        lane.jobs -= 1
+        lane.look_at = 0.0
+        lane.people.difference_update(job.people.values())
+        lane.tokens.discard(job.token)
+        if job.kind == "check":
+            return
+        if isinstance(done.error, Stopping) and done.error.until is not None:
+            lane.held_routes[job.route_name] = self._monotonic() + LONGEST_WAIT_S  # or the next batch meets the same
+        self._judge(done, job, lane)
+
+    def _judge(self, done: Done, job: Job, lane: Lane) -> None:
+        error = done.error
+        if done.defect is not None or isinstance(error, RateLimited | ConfigurationError) or not job.calls:
+            if job.is_trial:
+                lane.circuit.let_go()
+        elif isinstance(error, Retryable):
+            if lane.circuit.failed(self._monotonic()):
+                logger("outbox").warning(
+                    "circuit opened: the vendor fails again and again",
+                    connection=lane.connection.name,
+                    pause_s=lane.circuit.pause_s,
+                    why=str(error),
+                )
+        else:
+            lane.circuit.succeeded()
+            if error is None:
+                lane.was_resumed = False
+        if job.kind == "poll":
+            self._polling.over(job, error)
+
+    # ── the database ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def within(self, act: Callable[[Database], T]) -> T:
+        """One write transaction, repeated while the database is locked, full or away."""
+        return self._patiently(lambda: self._once(write, act))
+
+    def _read(self, act: Callable[[Database], T]) -> T:
+        return self._patiently(lambda: self._once(read, act))
+
+    def _once(self, opening: Any, act: Callable[[Database], T]) -> T:
+        with opening(self._database) as database:
+            return act(database)
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        pause = threading.Event()
+        for failures in range(1_000_000):
+            try:
+                return act()
+            except DBAPIError as error:
+                if not is_passing(error) or (self._stopping.is_set() and failures > 20):
+                    raise
+                logger("outbox").warning("the database could not be used; trying again", why=type(error.orig).__name__)
+                pause.wait(min(2.0, 0.05 * 2 ** min(failures, 6)))
+        raise AssertionError("unreachable")
+
+
+def _count(word: Word, ending: Ending) -> None:
+    """What /metrics tells of calls and outcomes."""
+    name = word.job.lane.connection.name
+    for outcome, count in Counter([move.outcome for move in ending.moves]).items():
+        DELIVERIES.labels(name, outcome).inc(count)
+    if isinstance(word, Done) and word.job.calls:
+        error = word.defect or word.error
+        CALLS.labels(name, outcome_name(error) if error else "answered").inc(word.job.calls)

@@ -1,0 +1,1 @@
+"""The queue of deliveries in SQL: inserted, claimed, finished, and what operators order."""

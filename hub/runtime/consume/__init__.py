@@ -1,0 +1,1 @@
+"""Sources that are read instead of sending: their topics, and how far each partition was taken."""

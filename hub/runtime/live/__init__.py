@@ -1,0 +1,1 @@
+"""What may change while roles run, re-read when it does: connections, mappings, metadata schemas."""

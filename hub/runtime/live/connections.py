@@ -1,0 +1,108 @@
+"""The connections as they are now: re-read when one changes, so that a change takes effect within a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.core.database import read
+from hub.core.logging import logger
+from hub.registry import store
+from hub.registry.discovery import build
+from hub.registry.values import Connection
+from hub.runtime.process.installation import Installation
+from hub.sdk.contract import Destination, Source
+from hub.sdk.errors import ConfigurationError
+
+LOOK_S = 0.5
+UNKNOWN_LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All connections and their connector instances at one moment, by id; sources also by key."""
+
+    connections: Mapping[str, Connection]
+    sources: Mapping[str, Source]
+    destinations: Mapping[str, Destination]
+    by_key: Mapping[str, Connection]
+
+
+class LiveConnections:
+    """Gives the latest snapshot; looks for changes at most every LOOK_S seconds. Safe to share between threads."""
+
+    def __init__(self, hub: Installation) -> None:
+        self._hub = hub
+        self._lock = threading.Lock()
+        self._looked_at = -LOOK_S
+        self._revision: tuple[int, int, int] | None = None
+        self._snapshot = Snapshot({}, {}, {}, {})
+
+    def snapshot(self) -> Snapshot:
+        is_first = self._revision is None  # nobody may be told "unknown source" before there was a look
+        if time.monotonic() - self._looked_at >= LOOK_S and self._lock.acquire(blocking=is_first):
+            try:
+                if not is_first or self._revision is None:
+                    self._look()
+            finally:
+                self._lock.release()
+        return self._snapshot
+
+    def connection(self, connection_id: str) -> Connection | None:
+        """One connection. One that the last look did not know is looked for now: it may have been added since, and its
+        first message may be here already."""
+        found = self.snapshot().connections.get(connection_id)
+        if found is not None:
+            return found
+        with self._lock:
+            self._look()
+        return self._snapshot.connections.get(connection_id)
+
+    def source_connection(self, key: str) -> Connection | None:
+        """The connection behind a webhook URL. A key that the last look did not know is looked for again, at most every
+        UNKNOWN_LOOK_S: its source may have been added since, and nobody who knows the URL may be told that it is none."""
+        found = self.snapshot().by_key.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            if time.monotonic() - self._looked_at >= UNKNOWN_LOOK_S:
+                self._look()
+        return self._snapshot.by_key.get(key)
+
+    def _look(self) -> None:
+        with read(self._hub.engine) as database:
+            revision = store.revision(database)
+            if revision != self._revision:
+                self._snapshot = self._build(store.every(database, self._hub.vault))
+                self._revision = revision
+        self._looked_at = time.monotonic()
+
+    def _build(self, connections: Sequence[Connection]) -> Snapshot:
+        sources: dict[str, Source] = {}
+        destinations: dict[str, Destination] = {}
+        for connection in connections:
+            try:
+                self._instance(connection, sources, destinations)
+            except ConfigurationError as error:
+                # One connection that cannot be built must not stop the others; doctor and the list show it.
+                logger("registry").error("connection is unusable", connection=connection.name, why=str(error))
+        return Snapshot(
+            connections={connection.id: connection for connection in connections},
+            sources=sources,
+            destinations=destinations,
+            by_key={connection.source_key: connection for connection in connections if connection.source_key},
+        )
+
+    def _instance(
+        self, connection: Connection, sources: dict[str, Source], destinations: dict[str, Destination]
+    ) -> None:
+        found = self._hub.connectors.get(connection.connector)
+        if found is None or found.error:
+            why = found.error if found else "it is not installed"
+            raise ConfigurationError(f"The connector {connection.connector!r} cannot be used: {why}.")
+        if connection.role == "source" and found.source_class:
+            sources[connection.id] = build(found.source_class, connection.settings, connection.secrets)
+        if connection.role == "destination" and found.destination_class:
+            destinations[connection.id] = build(found.destination_class, connection.settings, connection.secrets)

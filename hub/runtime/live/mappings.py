@@ -1,0 +1,68 @@
+"""Keeps every connection on the newest valid version of its mapping: a changed file takes effect within seconds."""
+
+from __future__ import annotations
+
+import threading
+
+from hub.core import clock
+from hub.core.database import read, write
+from hub.core.logging import logger
+from hub.ledger.store import record_audit
+from hub.mapping.versions.watch import Mappings
+from hub.registry import store
+from hub.registry.values import Connection
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.side_threads import put_off
+
+LOOK_S = 1.0
+ACTOR = "mapping watch"
+
+_log = logger("mapping")
+
+
+class MappingWatch:
+    """Used by the leading schedule role, and once whenever a connection is added."""
+
+    def __init__(self, hub: Installation, mappings: Mappings) -> None:
+        self._hub = hub
+        self._mappings = mappings
+        self._told: dict[str, str] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every second until `stop`."""
+        while not stop.wait(LOOK_S):
+            with put_off(_log, "looking at the mapping files is put off"):
+                self.look()
+
+    def look(self) -> None:
+        """Bring every connection to its newest valid version; a broken file is told once and changes nothing."""
+        with read(self._hub.engine) as database:
+            every = store.every(database, self._hub.vault)
+        for connection in every:
+            self.activate(connection)
+
+    def activate(self, connection: Connection) -> str:
+        """The hash the connection follows now. Raises nothing: without any valid version it is empty."""
+        now = clock.now()
+        found = self._mappings.refresh(
+            connection.mapping, connection.mapping_patch, active=connection.mapping_hash, now=now
+        )
+        if found.error:
+            self._tell(connection, found.error)
+        else:
+            self._told.pop(connection.id, None)
+        if found.hash != connection.mapping_hash:
+            with write(self._hub.engine) as database:
+                store.update(database, connection.id, now, mapping_hash=found.hash)
+                detail = {"from": connection.mapping_hash[:12], "to": found.hash[:12], "id": connection.id}
+                record_audit(database, now, ACTOR, "mapping.activated", connection.name, detail)
+        return found.hash
+
+    def _tell(self, connection: Connection, error: str) -> None:
+        if self._told.get(connection.id) == error:
+            return
+        self._told[connection.id] = error
+        logger("mapping").error("the mapping is broken; the last good one stays", connection=connection.name, why=error)
+        with write(self._hub.engine) as database:
+            detail = {"why": error, "kept": connection.mapping_hash[:12]}
+            record_audit(database, clock.now(), ACTOR, "mapping.broken", connection.name, detail)

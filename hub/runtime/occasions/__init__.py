@@ -1,0 +1,1 @@
+"""Occasions of distributions: opened when they are due, decided chunk by chunk."""

@@ -1,0 +1,40 @@
+"""What every process of an installation opens first: settings, database, vault, connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from hub.core.database import open_database
+from hub.core.secrets import Vault, open_vault
+from hub.core.settings import Settings
+from hub.mapping.versions.files import Folders
+from hub.registry.discovery import Found, discover
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One hub, as a process sees it. Everything is opened on first use, so that a command pays for what it needs."""
+
+    settings: Settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The state database."""
+        return open_database(self.settings.state_url)
+
+    @cached_property
+    def vault(self) -> Vault:
+        return open_vault(self.settings)
+
+    @cached_property
+    def connectors(self) -> Mapping[str, Found]:
+        return discover(self.settings.connectors_path)
+
+    @cached_property
+    def folders(self) -> Folders:
+        """Where this installation's mapping files are."""
+        return Folders.of(self.settings.mappings_path, self.settings.connectors_path)

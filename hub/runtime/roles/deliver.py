@@ -1,0 +1,90 @@
+"""The deliver role as a process: one per installation, so that limits and circuits live in one place."""
+
+from __future__ import annotations
+
+import threading
+
+from hub.core.clock import HOUR
+from hub.core.locks import RoleLock, role_lock
+from hub.core.logging import logger
+from hub.mapping.versions.watch import Mappings
+from hub.outbox.engine.lane import Ports
+from hub.outbox.engine.loop import Engine
+from hub.outbox.values import Policy
+from hub.profiles.people import People
+from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.gc_tuning import calm_collector
+from hub.runtime.process.installation import Installation
+from hub.sdk.errors import ConfigurationError
+
+STANDBY_S = 0.5
+SQLITE_PATIENCE_S = 5.0  # the process before this one may still be letting go
+WATCH_S = 1.0
+
+
+class DeliverRole:
+    """Sends what the outbox holds. `step` is one round, `settle` rounds until nothing is due."""
+
+    def __init__(self, hub: Installation) -> None:
+        mappings = Mappings(hub.engine, hub.folders)
+        ports = Ports(People(hub.vault.digest), mappings.outbound, hub.vault, hub.settings.allow_private_hosts)
+        policy = Policy(horizon_us=hub.settings.retry_hours * HOUR)
+        self._engine = Engine(hub.engine, LiveConnections(hub).snapshot, ports, policy=policy)
+
+    def recover(self) -> int:
+        """Put right what an earlier process left under way; before the first step. How many deliveries."""
+        return self._engine.recover()
+
+    def step(self) -> bool:
+        """One round; whether there was anything to do."""
+        return self._engine.step()
+
+    def settle(self, timeout_s: float = 10.0) -> None:
+        """Rounds until nothing is under way and nothing is due. Raises TimeoutError."""
+        self._engine.settle(timeout_s)
+
+    def run(self, stop: threading.Event) -> None:
+        """Rounds until `stop`; calls under way are let end, for a few seconds."""
+        found = self.recover()
+        calm_collector()
+        if found:
+            logger("outbox").warning("deliveries were cut off by a stop; their results are unknown", count=found)
+        self._engine.run(stop)
+
+
+def run_deliver(hub: Installation, stop: threading.Event) -> None:
+    """Blocks until `stop`. On PostgreSQL a second process stands by; on SQLite it raises ConfigurationError."""
+    lock = role_lock(hub.engine, "deliver")
+    if not _acquired(lock, stop, patience_s=SQLITE_PATIENCE_S if hub.engine.dialect.name == "sqlite" else None):
+        return
+    lost = threading.Event()
+    watch = threading.Thread(target=_watch, args=(lock, stop, lost), name="lock", daemon=True)
+    watch.start()
+    try:
+        DeliverRole(hub).run(stop)
+    finally:
+        stop.set()
+        watch.join()
+        lock.release()
+    if lost.is_set():
+        raise ConfigurationError("The deliver role lost its lock with its database connection; it starts again.")
+
+
+def _acquired(lock: RoleLock, stop: threading.Event, *, patience_s: float | None) -> bool:
+    """Wait for the lock; False if told to stop first. Raises ConfigurationError once patience is over."""
+    waited_s = 0.0
+    while not lock.acquire():
+        if patience_s is not None and waited_s >= patience_s:
+            raise ConfigurationError("Another deliver role runs on this installation already; this one ends.")
+        if stop.wait(STANDBY_S):
+            return False
+        waited_s += STANDBY_S
+    return True
+
+
+def _watch(lock: RoleLock, stop: threading.Event, lost: threading.Event) -> None:
+    """Another process may take over as soon as the lock is lost: stop claiming then."""
+    while not stop.wait(WATCH_S):
+        if not lock.held():
+            lost.set()
+            stop.set()

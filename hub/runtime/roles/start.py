@@ -1,0 +1,46 @@
+"""Starts one role in this process: opens what it needs, takes its lock, runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+
+from hub.core import logging, metrics
+from hub.core.settings import Settings
+from hub.runtime.process.heartbeat import beating
+from hub.runtime.process.installation import Installation
+from hub.runtime.process.lifeline import stop_on_signals
+from hub.runtime.process.migrate import migrate
+
+
+def run_role(role: str, settings: Settings) -> None:
+    """Blocks until SIGTERM or the death of the supervisor."""
+    logging.configure(settings, role)
+    metrics.prepare(settings)
+    hub = Installation(settings)
+    migrate(hub)
+    if role == "web":
+        from hub.runtime.roles.web import run_web
+
+        run_web(settings)
+        return
+    stop = stop_on_signals()
+    with beating(hub.engine, role, stop.set):
+        {"apply": _apply, "deliver": _deliver, "schedule": _schedule}[role](hub, stop)
+
+
+def _apply(hub: Installation, stop: threading.Event) -> None:
+    from hub.runtime.roles.apply import run_apply
+
+    run_apply(hub, stop)
+
+
+def _deliver(hub: Installation, stop: threading.Event) -> None:
+    from hub.runtime.roles.deliver import run_deliver
+
+    run_deliver(hub, stop)
+
+
+def _schedule(hub: Installation, stop: threading.Event) -> None:
+    from hub.runtime.roles.schedule import run_schedule
+
+    run_schedule(hub, stop)

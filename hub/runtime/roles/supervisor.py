@@ -1,0 +1,141 @@
+"""Starts the roles as child processes, restarts a dead one with backoff, stops them all on a signal.
+
+The supervisor does nothing else, so there is little in it that could fail. It loads the code of the roles once and forks
+them: they start in milliseconds and share its memory.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from setproctitle import setproctitle
+
+from hub.core.logging import logger
+from hub.core.settings import Settings
+from hub.runtime.process.lifeline import PARENT_ENV
+
+ROLES = ("web", "apply", "deliver", "schedule")
+STOP_S = 9.0  # the whole hub stops within ten seconds of SIGTERM
+BACKOFF_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+HEALTHY_AFTER_S = 30.0  # a role that ran this long starts again without delay
+LOOK_S = 0.1
+CODE = ("start", "web", "apply", "deliver", "schedule")
+"""What the roles need, from this folder. Connectors are not among it: a role that starts again finds new ones."""
+
+
+@dataclass
+class Child:
+    """One role's process and how often it has failed in a row."""
+
+    role: str
+    pid: int | None = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    failures: int = field(default=0)
+
+    def start(self, now: float) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            _become(self.role, parent)
+        self.pid, self.started_at = pid, now
+
+    def status(self) -> int | None:
+        """The exit code once it has ended; minus the signal if one ended it."""
+        assert self.pid is not None
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+    def schedule_restart(self, now: float) -> float:
+        """Note the death of the process; returns the seconds until it is started again."""
+        self.pid = None
+        self.failures = 0 if now - self.started_at > HEALTHY_AFTER_S else self.failures + 1
+        delay = BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1] if self.failures else 0.0
+        self.start_at = now + delay
+        return delay
+
+
+def load() -> None:
+    """Load the code of all roles, so that they need not. Call once, before the first fork and after `metrics.prepare`."""
+    for name in CODE:
+        importlib.import_module(f"hub.runtime.roles.{name}")
+    importlib.import_module("hub.app")
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, what the roles share
+
+
+def supervise(stop: threading.Event, roles: Sequence[str] = ROLES) -> None:
+    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds."""
+    children = [Child(role) for role in roles]
+    while not stop.is_set():
+        now = time.monotonic()
+        for child in children:
+            _look_after(child, now)
+        stop.wait(LOOK_S)
+    _stop(children)
+    logger("runtime").info("stopped")
+
+
+def _become(role: str, parent: int) -> NoReturn:
+    """What a forked child does: play the role, then end without returning into the supervisor's code."""
+    status = 1
+    try:
+        os.environ[PARENT_ENV] = str(parent)
+        setproctitle(f"hub run {role}")
+        importlib.import_module("hub.runtime.roles.start").run_role(role, Settings())
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001 - whatever ended the role, this process must not return
+        traceback.print_exc()  # the supervisor logs the status; the reason belongs before it
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _look_after(child: Child, now: float) -> None:
+    if child.pid is None:
+        if now >= child.start_at:
+            child.start(now)
+        return
+    status = child.status()
+    if status is None:
+        return
+    if status == 0:  # it was asked to, so that it takes up new connectors
+        child.pid = None
+        logger("runtime").info("role starts again", role_name=child.role)
+        return
+    delay = child.schedule_restart(now)
+    logger("runtime").error(
+        "role ended; it is started again", ended=child.role, status=status, again_in_s=delay, failures=child.failures
+    )
+
+
+def _stop(children: Sequence[Child]) -> None:
+    running = [child for child in children if child.pid is not None]
+    for child in running:
+        _signal(child, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_S
+    while running and time.monotonic() < deadline:
+        running = [child for child in running if child.status() is None]
+        time.sleep(0.02)
+    for child in running:
+        _signal(child, signal.SIGKILL)
+        os.waitpid(child.pid or 0, 0)
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child.pid or 0, number)

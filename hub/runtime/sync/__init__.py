@@ -1,0 +1,1 @@
+"""Keeping destinations in step: what follows a merge, audiences and consents as deliveries, backfills."""

@@ -1,0 +1,1 @@
+"""Looking after what is stored: retention, the backlog, backups, and the equations of the ledger."""

@@ -1,0 +1,51 @@
+"""What is kept for a time only: bodies, ids, attempts, ended deliveries. A bounded piece per transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from hub.core.clock import DAY, Micros
+from hub.core.database import write
+from hub.inbox import retention as seen
+from hub.inbox.queue import Inbox
+from hub.ledger import retention as ledger
+from hub.outbox.queue import operate
+from hub.runtime.process.installation import Installation
+
+PIECE = 1_000
+PIECES = 50  # per table and run, so that a run ends soon and the next goes on
+
+
+def tidy(hub: Installation, inbox: Inbox, now: Micros) -> dict[str, int]:
+    """Remove what is older than its retention; how much of each went. Counts are carried into the ledger's totals."""
+    settings = hub.settings
+    body_before = now - settings.replay_days * DAY
+    seen_before = now - settings.seen_days * DAY
+    history_before = now - settings.history_days * DAY
+    return {
+        "queue": _until_done(lambda: inbox.prune(seen_before)),
+        "bodies": _pieces(hub, lambda database: seen.strip_bodies(database, body_before, PIECE)),
+        "messages": _pieces(hub, lambda database: seen.prune(database, seen_before, PIECE, ledger.carry)),
+        "deliveries": _pieces(hub, lambda database: operate.prune(database, history_before, PIECE)),
+        "history": _pieces(hub, lambda database: ledger.prune(database, history_before, PIECE)),
+    }
+
+
+def _pieces(hub: Installation, remove: Callable[[Connection], int]) -> int:
+    def one_piece() -> int:
+        with write(hub.engine) as database:
+            return remove(database)
+
+    return _until_done(one_piece)
+
+
+def _until_done(remove: Callable[[], int]) -> int:
+    total = 0
+    for _ in range(PIECES):
+        gone = remove()
+        total += gone
+        if not gone:
+            break
+    return total
