@@ -21,7 +21,8 @@ from hub.registry.store import pause
 from hub.sdk.errors import ConfigurationError
 
 CLAIM_MOST = 1_500
-LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_S = 0.1  # between two looks that find nothing: what comes in one after the other is one batch
+LOOK_S = 2.0  # a wake-up may be lost
 Doing = Callable[[Callable[[Database], Any]], Any]
 
 
@@ -31,21 +32,37 @@ class Claiming:
     def __init__(self, ports: Ports, submit: Callable[[Job], None], within: Doing, reading: Doing) -> None:
         self._ports, self._submit, self._within, self._reading = ports, submit, within, reading
 
+    def look(self, lanes: Sequence[Lane], now: Micros, at: float) -> None:
+        """Find out, for all lanes that had nothing to do at their last look, when they will have."""
+        calm = {lane.connection.id: lane for lane in lanes if lane.is_calm and _looks(lane, at)}
+        if not calm:
+            return
+        due: dict[str, Micros] = self._reading(lambda database: claim.next_due(database, sorted(calm)))
+        for connection_id, lane in calm.items():
+            lane.looked_at = at
+            lane.due_at = due.get(connection_id)
+            if lane.due_at is None or lane.due_at > now:
+                lane.look_at = at + planning.rest_s(lane.due_at, now, LOOK_AGAIN_S, LOOK_S)
+
     def claim(self, lane: Lane, now: Micros, at: float) -> bool:
         """Claim and start what may be sent; whether anything was."""
-        if not lane.is_open or at < lane.look_at:
+        if not _looks(lane, at):
             return False
+        lane.looked_at = at
         allowed = lane.circuit.allows(at)
         closed = planning.closed_routes(lane, at)
         room, items = planning.room(lane, closed)
         room = room if allowed is None else min(room, allowed)
         if room <= 0:
+            lane.look_at = at + LOOK_AGAIN_S
             return False
         limit = max(1, min(CLAIM_MOST, room * items))
         due: Due = self._reading(lambda database: self._due(database, lane, now, limit, closed))
-        if not due.rows:
-            lane.look_at = at + LOOK_AGAIN_S
+        lane.is_calm = not due.rows
+        if lane.is_calm:
+            lane.look_at = at + planning.rest_s(lane.due_at, now, LOOK_AGAIN_S, LOOK_S)
             return False
+        lane.due_at = now
         built, ended = self._build(lane, due, now)
         if built is None:
             return True
@@ -53,10 +70,9 @@ class Claiming:
         turns, waiting = planning.turns(lane, free, room, at, closed)
         wanted = planning.plan(lane, turns, waiting, ended, deferred, built, now)
         granted = self._start(wanted, now)
-        if not turns and not ended:
-            lane.look_at = at + LOOK_AGAIN_S
-            return False
         started = self._hand_over(lane, turns, granted, built, now, is_trial=allowed is not None)
+        if not started and not ended:
+            lane.look_at = at + LOOK_AGAIN_S
         return started or bool(ended)
 
     def _due(self, database: Database, lane: Lane, now: Micros, limit: int, closed: set[str]) -> Due:
@@ -129,6 +145,10 @@ class Claiming:
             lane.people.update(job.people.values())
             self._submit(job)
         return bool(granted)
+
+
+def _looks(lane: Lane, at: float) -> bool:
+    return lane.is_open and at >= lane.look_at
 
 
 def _reliably(

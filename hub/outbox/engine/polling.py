@@ -22,7 +22,7 @@ from hub.sdk.json import loads
 from hub.sdk.values import Route, Waiting
 
 EVERY_S = 0.1
-RARELY_S = 2.0  # even if nothing is known to be due: a connection may have been resumed, or the clock set
+RARELY_S = 2.0  # even if nothing is known to be due: a vendor may have recovered, or the clock been set
 AT_ONCE = 20
 _NO_ROUTE = Route(source="")
 
@@ -39,19 +39,19 @@ class Polling:
 
     def __init__(self, submit: Callable[[Job], None], reading: Callable[[Callable[[Database], Any]], Any]) -> None:
         self._submit, self._reading = submit, reading
-        self._look_at = 0.0
+        self.look_at = 0.0
         self._failures: dict[tuple[str, str], int] = {}
 
     def poll(self, lanes: Sequence[Lane], now: Micros, at: float) -> bool:
         """Start the polls that are due; whether there were any."""
-        if at < self._look_at:
+        if at < self.look_at:
             return False
         able = {lane.connection.id: lane for lane in lanes if lane.is_open and lane.circuit.allows(at) != 0}
         if not able:
-            self._look_at = at + EVERY_S
+            self.look_at = at + RARELY_S
             return False
         look: _Look = self._reading(lambda database: _look(database, able, now))
-        self._look_at = at + (EVERY_S if look.due else RARELY_S)
+        self.look_at = at + (EVERY_S if look.due else RARELY_S)
         if look.next_at is not None:
             self.expect(look.next_at, now, at)
         for found, rows in look.due:
@@ -63,7 +63,7 @@ class Polling:
 
     def expect(self, due_at: Micros, now: Micros, at: float) -> None:
         """A job will be due then."""
-        self._look_at = min(self._look_at, at + max(EVERY_S, (due_at - now) / SECOND))
+        self.look_at = min(self.look_at, at + max(EVERY_S, (due_at - now) / SECOND))
 
     def over(self, job: Job, error: DeliveryError | ConfigurationError | None) -> None:
         """Remember how often a job could not be asked after, so that it is asked less often."""

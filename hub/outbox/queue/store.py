@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from hub.core.bulk import insert_many
 from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
+from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.values import Page
 from hub.outbox.queue.sql import ask, lock_fresh, run
 from hub.outbox.rules import goes_first, is_fresh, public_status
@@ -55,6 +56,8 @@ def insert(connection: Connection, deliveries: Sequence[NewDelivery], now: Micro
             superseded += 1
     rows.sort(key=_by_id)
     insert_many(connection, DELIVERY, rows)
+    if rows:
+        wake_after_commit(connection, DELIVERIES)
     return Inserted(len(rows), superseded, len(deliveries) - len(wanted))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from hub.core import clock
 from hub.core.database import read, write
@@ -27,6 +28,8 @@ class MappingWatch:
         self._hub = hub
         self._mappings = mappings
         self._told: dict[str, str] = {}
+        self._revision: tuple[int, int, int] | None = None
+        self._connections: Sequence[Connection] = ()
 
     def run(self, stop: threading.Event) -> None:
         """Look every second until `stop`."""
@@ -37,8 +40,11 @@ class MappingWatch:
     def look(self) -> None:
         """Bring every connection to its newest valid version; a broken file is told once and changes nothing."""
         with read(self._hub.engine) as database:
-            every = store.every(database, self._hub.vault)
-        for connection in every:
+            revision = store.revision(database)
+            if revision != self._revision:
+                self._connections = store.every(database, self._hub.vault)
+        self._revision = revision
+        for connection in self._connections:
             self.activate(connection)
 
     def activate(self, connection: Connection) -> str:

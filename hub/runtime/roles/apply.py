@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from hub.core.locks import role_lock
+from hub.core.wakeup import CONNECTIONS, MESSAGES, listening
 from hub.inbox.sql import open_inbox
 from hub.runtime.apply.loop import ApplyRole
 from hub.runtime.apply.mappers import hooks_of, mapper_of
@@ -27,8 +28,11 @@ def run_apply(hub: Installation, stop: threading.Event) -> None:
     inbox = open_inbox(hub.settings, hub.engine)
     beside = Beside(stop)
     try:
-        beside.start("consumers", lambda: Consumers(hub, inbox).run(stop))
-        ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
+        consumers = Consumers(hub, inbox)
+        role = ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch)
+        beside.start("consumers", lambda: consumers.run(stop))
+        with listening(hub.engine, {MESSAGES: role.wake, CONNECTIONS: consumers.wake}):
+            role.run(stop)
     finally:
         stop.set()
         beside.join(LEAVE_S)

@@ -6,6 +6,7 @@ import threading
 
 from hub.core import clock
 from hub.core.logging import logger
+from hub.core.wakeup import ERASURES, OCCASIONS, listening
 from hub.inbox.queue import Inbox
 from hub.inbox.sql import open_inbox
 from hub.mapping.versions.watch import Mappings
@@ -22,11 +23,14 @@ TIDY_EVERY_S = 60.0
 def run_schedule(hub: Installation, stop: threading.Event) -> None:
     """Blocks until `stop`. Raises whatever ended a watch or housekeeping: a role without them must not look alive."""
     watch = MappingWatch(hub, Mappings(hub.engine, hub.folders))
+    erasures = ErasureWatch(hub)
+    role = ScheduleRole(hub.engine, hub.vault.digest)
     beside = Beside(stop)
     beside.start("housekeeping", lambda: _keep_tidy(hub, stop))
     beside.start("mapping-watch", lambda: watch.run(stop))
-    beside.start("erasure-watch", lambda: ErasureWatch(hub).run(stop))
-    ScheduleRole(hub.engine, hub.vault.digest).run(stop)
+    beside.start("erasure-watch", lambda: erasures.run(stop))
+    with listening(hub.engine, {OCCASIONS: role.wake, ERASURES: erasures.wake}):
+        role.run(stop)
     beside.join()
     beside.raise_defect()
 

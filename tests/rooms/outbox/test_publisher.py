@@ -393,7 +393,7 @@ def test_a_broker_has_no_other_requests_than_its_metadata(cluster, topic):
 def test_a_hub_that_publishes_nothing_never_loads_the_client():
     code = """
 import sys
-import hub.runtime.deliver, hub.cli
+import hub.runtime.roles.deliver, hub.cli
 from hub.registry.discovery import discover
 discover()["kafka"].subject()
 assert "confluent_kafka" not in sys.modules
