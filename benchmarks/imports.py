@@ -29,7 +29,7 @@ from hub import imports
 from hub.core import clock
 from hub.core.database import read
 from hub.core.settings import Settings
-from hub.imports.request import Wish
+from hub.imports.request import ImportRequest
 from hub.inbox.sql import open_inbox
 from hub.runtime.process import heartbeat
 from hub.runtime.process.gc_tuning import calm_collector
@@ -96,7 +96,7 @@ def _import_beside(hub: Installation, path: Path, role: psutil.Process) -> tuple
         time.sleep(LOOK_S)
     inbox = open_inbox(hub.settings, hub.engine)
     watch, began = Watch(), time.perf_counter()
-    imports.run(hub, inbox, Wish("customers", path, path.name, "bench"), watch)
+    imports.run(hub, inbox, ImportRequest("customers", path, path.name, "bench"), watch)
     while look():
         time.sleep(LOOK_S)
     took_s = time.perf_counter() - began
@@ -147,7 +147,7 @@ def _read(path: Path) -> float:
     return time.perf_counter() - began
 
 
-class _Watch(imports.Told):
+class _Watch(imports.ImportProgress):
     """The most memory of the process at the end of a portion, in MiB."""
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ def _import(folder: Path, path: Path, number: int) -> tuple[float, float]:
     inbox = open_inbox(hub.settings, hub.engine)
     watch = _Watch()
     began = time.perf_counter()
-    job = imports.run(hub, inbox, Wish("customers", path, path.name, "bench"), watch)
+    job = imports.run(hub, inbox, ImportRequest("customers", path, path.name, "bench"), watch)
     took_s = time.perf_counter() - began
     inbox.close()
     hub.engine.dispose()

@@ -50,6 +50,7 @@ def build(services: Services) -> Flask:
     from hub.api.instructions import instructions
     from hub.api.ledger import ledger
     from hub.api.mappings import mappings
+    from hub.api.messages import messages
     from hub.api.products import products
     from hub.api.schemas import schemas
     from hub.api.syncs import syncs
@@ -62,10 +63,23 @@ def build(services: Services) -> Flask:
     errors.install(app)
     paths.install(app)
     access.install(app)
-    blueprints = (health, connections, erasures, imports, instructions, ledger, mappings, products, schemas, syncs)
+    blueprints = (
+        health,
+        connections,
+        erasures,
+        imports,
+        instructions,
+        ledger,
+        mappings,
+        messages,
+        products,
+        schemas,
+        syncs,
+    )
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    door = Door(services.inbox, services.source, services.hub.settings, RememberedErasures(services.hub))
+    remembered = RememberedErasures(services.hub)
+    door = Door(services.inbox, services.source, services.hub.settings, remembered, latest=services.latest_source)
     app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
     return app
 

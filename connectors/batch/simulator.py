@@ -101,7 +101,7 @@ class BatchSimulator(Simulator):
         return self._edit(request, 10_000)
 
     def _edit(self, request: SimRequest, most: int) -> SimResponse:
-        """One bad attribute or event is left out; a body that is no list of edits is refused as a whole."""
+        """One bad attribute or event is left out; a body that is not a list of edits is refused as a whole."""
         if request.params["version"] != VERSION:
             raise Refused(_error(404, "ROUTE_NOT_FOUND", "Route not found"))
         edits = request.json()

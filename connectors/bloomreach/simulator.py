@@ -65,7 +65,7 @@ class BloomreachSimulator(Simulator):
         self.consent_events: list[dict[str, Json]] = []
         self.anonymous: list[dict[str, Json]] = []  # what is left of the people who were anonymised
         self.is_legacy = False  # older deployments tell of a missing permission under 200
-        self._order = random.Random(seed)  # noqa: S311 - an order of commands is no secret
+        self._order = random.Random(seed)  # noqa: S311 - an order of commands is not a secret
         self._stamps: dict[tuple[str, str], float] = {}
         self._names: set[str] = set()
         self._second, self._calls = 0, 0

@@ -24,7 +24,7 @@ class CleverTapSettings(BaseModel):
     )
     account_id: str = Field(
         pattern=r"^[\x21-\x7e]+$",
-        description="Project ID, as Settings, Project shows it. It goes with every call and is no secret.",
+        description="Project ID, as Settings, Project shows it. It goes with every call and is not a secret.",
         examples=["TEST-W8W-6WR-846Z"],
     )
     passcode: SecretStr = Field(

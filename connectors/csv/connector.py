@@ -73,13 +73,13 @@ def _rows(body: bytes) -> list[dict[str, Any]]:
     try:
         value = loads(body)
     except ValueError as error:
-        raise PayloadInvalid("The body is no JSON; send one row, or a list of them.") from error
+        raise PayloadInvalid("The body is not JSON; send one row, or a list of them.") from error
     if depth_exceeds(value, MAX_DEPTH):
         raise PayloadInvalid(f"The body nests deeper than {MAX_DEPTH} levels.")
     rows = value if isinstance(value, list) else [value]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or row.get("kind") not in KINDS:
-            raise PayloadInvalid(f"Row {number} is no object with a `kind` of {', '.join(sorted(KINDS))}.")
+            raise PayloadInvalid(f"Row {number} is not an object with a `kind` of {', '.join(sorted(KINDS))}.")
     return rows
 
 

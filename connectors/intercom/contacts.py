@@ -158,7 +158,7 @@ def _take_over(calls: Calls, push: AnyPush, body: Mapping[str, Any], refusal: Pe
 
 
 def _later(push: AnyPush, reason: str) -> Again | Rejected:
-    """The search index, or a deletion, has not settled; after a few attempts it is no lag."""
+    """The search index, or a deletion, has not settled; after a few attempts it is not lag."""
     if push.attempt < CONFLICT_ATTEMPTS:
         return Again(push.delivery_id, f"{reason} Tried again when Intercom's index has caught up.", after_s=LAG_S)
     return Rejected(push.delivery_id, reason, code="conflict")

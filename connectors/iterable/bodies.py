@@ -37,7 +37,7 @@ def user(settings: IterableSettings, push: Push) -> dict[str, Any]:
 
 
 def profile(settings: IterableSettings, push: ProfilePush) -> dict[str, Any]:
-    """What changed; null clears a field. In an e-mail-based project the address identifies and is no field."""
+    """What changed; null clears a field. In an e-mail-based project the address identifies and is not a field."""
     fields = {**push.changed, **{name: None for name in push.unset if name not in push.changed}}
     if settings.project_type == EMAIL:
         fields.pop(EMAIL, None)
@@ -58,7 +58,7 @@ def message_event(settings: IterableSettings, push: MessagePush) -> dict[str, An
 def _event(
     settings: IterableSettings, push: Push, name: str, created_at: int, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Iterable updates the event whose `id` it knows, so a repeat is no second event."""
+    """Iterable updates the event whose `id` it knows, so a repeat is not a second event."""
     return {
         "id": push.vendor_key,
         **who(settings, push),

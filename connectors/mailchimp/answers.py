@@ -36,7 +36,7 @@ class Stopped(Exception):
 
 
 def classify(request: Request, response: Response) -> DeliveryError | None:
-    """A 403 that is no problem document is throttling; one that is concerns the credentials."""
+    """A 403 that is not a problem document is throttling; one that is concerns the credentials."""
     status = response.status
     if status == 429 or (status == 403 and not problem(response)):
         words = "Mailchimp slows this account down; it allows ten calls at once."

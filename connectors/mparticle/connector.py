@@ -81,7 +81,7 @@ class MParticle(Source):
             return Received(batches(value, encode), ACCEPTED)
         if not isinstance(value, dict):
             raise PayloadInvalid(
-                "The body is no batch; /v2/events takes one JSON object, /v2/bulkevents a list of them."
+                "The body is not a batch; /v2/events takes one JSON object, /v2/bulkevents a list of them."
             )
         return Received([batch(value, request.body, encode)], ACCEPTED)
 

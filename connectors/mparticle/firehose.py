@@ -37,7 +37,7 @@ def is_registration(body: bytes) -> bool:
 def receive(value: Json, encode: Encode) -> Received:
     """The messages of a request, and the answer mParticle waits for."""
     if not is_firehose(value):
-        raise PayloadInvalid("The body is no Firehose request; nothing of it was kept.")
+        raise PayloadInvalid("The body is not a Firehose request; nothing of it was kept.")
     kind = value["type"].strip()
     reply = Reply(200, _answer(value, kind))
     if kind == MEMBERSHIP:

@@ -21,7 +21,7 @@ FORBIDDEN: Final = ("api_key", "api_keys")
 def decode(body: bytes) -> tuple[Json, Encode]:
     """The parsed body, and how to write a part of it so that it reads back the same.
 
-    Raises PayloadInvalid for an empty body, text that is no JSON in UTF-8, or one that nests too deep.
+    Raises PayloadInvalid for an empty body, text that is not JSON in UTF-8, or one that nests too deep.
     """
     if not body.strip():
         raise PayloadInvalid("The body is empty; a batch is a JSON object.")
@@ -36,7 +36,7 @@ def decode(body: bytes) -> tuple[Json, Encode]:
 
 
 def batch(value: Json, body: bytes, encode: Encode) -> RawMessage:
-    """One batch as it came; what is no object is taken all the same and ends in quarantine."""
+    """One batch as it came; what is not an object is taken all the same and ends in quarantine."""
     if not isinstance(value, dict):
         return RawMessage(body)
     if any(name in value for name in FORBIDDEN):
@@ -48,7 +48,7 @@ def batch(value: Json, body: bytes, encode: Encode) -> RawMessage:
 def batches(value: Json, encode: Encode) -> list[RawMessage]:
     """The batches of a bulk call."""
     if not isinstance(value, list) or not value:
-        raise PayloadInvalid("The body is no list of batches; nothing of it was kept.")
+        raise PayloadInvalid("The body is not a list of batches; nothing of it was kept.")
     return [batch(one, encode(one), encode) for one in value]
 
 
@@ -110,7 +110,7 @@ def _odd(body: bytes) -> Json:
     try:
         return loads(body)
     except ValueError as error:
-        raise PayloadInvalid("The body is no JSON in UTF-8; nothing of it was kept.") from error
+        raise PayloadInvalid("The body is not JSON in UTF-8; nothing of it was kept.") from error
 
 
 def _exact(value: Json) -> bytes:

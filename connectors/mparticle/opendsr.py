@@ -105,7 +105,7 @@ class Processor:
     def _request(self, request: InboundRequest) -> Received:
         value, encode = decode(request.body)
         if not isinstance(value, dict):
-            raise PayloadInvalid("The request is no JSON object.")
+            raise PayloadInvalid("The request is not a JSON object.")
         request_id = checked_id(value)
         message = {**value, "type": "opendsr_request", "subject_identities": named(value)}
         message.pop(CALLBACKS, None)  # the hub keeps them apart, encrypted

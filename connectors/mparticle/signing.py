@@ -20,7 +20,7 @@ def private_key(pem: str) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError) as error:
-        raise ValueError("this is no PEM private key without a passphrase") from error
+        raise ValueError("this is not a PEM private key without a passphrase") from error
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("OpenDSR signs with RSA; this is a key of another kind")  # noqa: TRY004 - as pydantic wants it
     return key
@@ -31,7 +31,7 @@ def belongs(key: RSAPrivateKey, chain: str) -> bool:
     try:
         first = load_pem_x509_certificates(chain.encode())[0]
     except ValueError as error:
-        raise ValueError("opendsr_certificate is no PEM certificate") from error
+        raise ValueError("opendsr_certificate is not a PEM certificate") from error
     return first.public_key() == key.public_key()
 
 

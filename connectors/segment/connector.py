@@ -156,7 +156,7 @@ class Segment(Source):
         if name == METRICS:
             return []
         if not isinstance(value, dict):
-            raise PayloadInvalid("The body is no JSON object; nothing of it was kept.")
+            raise PayloadInvalid("The body is not a JSON object; nothing of it was kept.")
         if name in BATCHES:
             return sdk_batch(value, encode)
         return [sdk_message(value, SINGLE[name], request.body, encode)]

@@ -22,7 +22,7 @@ Encode = Callable[[Any], bytes]
 def decode(body: bytes) -> tuple[Json, Encode]:
     """The parsed body, and how to write a part of it so that it reads back the same.
 
-    Raises PayloadInvalid for text that is no JSON, is not UTF-8, or nests too deep.
+    Raises PayloadInvalid for text that is not JSON, is not UTF-8, or nests too deep.
     """
     encode: Encode = orjson.dumps
     try:
@@ -79,7 +79,7 @@ def _batch_message(element: Json, shared: Mapping[str, Any], encode: Encode) -> 
 
 
 def _message(value: Json, body: bytes, *, authentic: bool = True) -> RawMessage:
-    """What is no object carries no id; it is taken all the same and ends in quarantine."""
+    """What is not an object carries no id; it is taken all the same and ends in quarantine."""
     if not isinstance(value, dict):
         return RawMessage(body, authentic=authentic)
     return RawMessage(body, text(value.get("messageId")), _hint(value), authentic)
@@ -112,7 +112,7 @@ def _decode_odd(body: bytes) -> Json:
     try:
         return loads(body)
     except ValueError as error:
-        raise PayloadInvalid("The body is no JSON in UTF-8; nothing of it was kept.") from error
+        raise PayloadInvalid("The body is not JSON in UTF-8; nothing of it was kept.") from error
 
 
 def _encode_odd(value: Json) -> bytes:

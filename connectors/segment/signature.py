@@ -41,7 +41,7 @@ def signed_part(body: bytes) -> bytes:
             start += 1
         element, end = _SCAN(text, start)
     except (ValueError, IndexError, RecursionError) as error:
-        raise PayloadInvalid("The body is an array whose first element is no JSON; nothing of it was kept.") from error
+        raise PayloadInvalid("The body is an array whose first element is not JSON; nothing of it was kept.") from error
     part = text[start:end].encode()
     check_depth(part, element)
     return part

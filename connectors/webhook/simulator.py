@@ -147,14 +147,14 @@ def _checked(records: Any) -> Sequence[Mapping[str, Any]]:
 
 def _problem(record: Any) -> str:
     if set(record) != {"type", "id", "timestamp", "data"} or record["type"] not in _KEPT_BY_TYPE:
-        return "This is no record of a known type."
+        return "This is not a record of a known type."
     if not record["data"].get("person", {}).get("source_id"):
         return "The record names nobody."
     profile = record["data"].get("profile", {})
     if "@" not in str(profile.get("email", "@")):
         return "The email is not an address."
     properties = record["data"].get("event", {}).get("properties", {})
-    return "" if isinstance(properties, dict) else "The properties are no object."
+    return "" if isinstance(properties, dict) else "The properties are not an object."
 
 
 class SimulatedSender(SimulatedSource):

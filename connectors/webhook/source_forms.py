@@ -23,7 +23,7 @@ def read_form(body: bytes) -> dict[str, Any]:
             body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=MAX_FIELDS, errors="strict"
         )
     except ValueError as error:
-        raise PayloadInvalid("The body is no form data in UTF-8; nothing of it was kept.") from error
+        raise PayloadInvalid("The body is not form data in UTF-8; nothing of it was kept.") from error
     form: dict[str, Any] = {}
     for name, value in pairs:
         _put(form, _path(name), value)

@@ -87,7 +87,7 @@ def _request_id(request: InboundRequest, settings: SourceSettings) -> str:
 def _message(
     value: Json, body: bytes, shared: Mapping[str, Json], request_id: str, encode: Encode, settings: SourceSettings
 ) -> RawMessage:
-    """What is no object carries no id and no time; it is taken all the same and ends in quarantine."""
+    """What is not an object carries no id and no time; it is taken all the same and ends in quarantine."""
     if not isinstance(value, dict):
         return RawMessage(body, request_id or None)
     key = _text(at(value, settings.message_id)) or request_id
@@ -110,7 +110,7 @@ def _odd(body: bytes) -> Json:
     try:
         return loads(body)
     except ValueError as error:
-        raise PayloadInvalid("The body is no JSON in UTF-8; nothing of it was kept.") from error
+        raise PayloadInvalid("The body is not JSON in UTF-8; nothing of it was kept.") from error
 
 
 def _exact(value: Json) -> bytes:

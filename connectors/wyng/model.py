@@ -43,7 +43,7 @@ class DataModel:
         for entry in text.replace(",", " ").split():
             name, _, kind = entry.partition(":")
             if not name or kind not in KINDS:
-                raise ValueError(f"data_model: {entry!r} is no id:type with a type out of {', '.join(KINDS)}")
+                raise ValueError(f"data_model: {entry!r} is not an id:type with a type out of {', '.join(KINDS)}")
             if name in kinds:
                 raise ValueError(f"data_model names {name} twice")
             kinds[name] = kind

@@ -187,7 +187,7 @@ def _kind(hub: Installation, connector: str, role: str) -> type[Source] | type[D
         raise ConfigurationError(f"The connector {connector!r} could not be loaded: {found.error}")
     kind = found.source_class if role == "source" else found.destination_class
     if kind is None:
-        raise ConfigurationError(f"The connector {connector!r} is no {role}; `hub connectors list` shows which are.")
+        raise ConfigurationError(f"The connector {connector!r} is not a {role}; `hub connectors list` shows which are.")
     return kind
 
 

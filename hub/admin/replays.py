@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from hub.admin.sync_log import named
 from hub.core.clock import Micros
 from hub.core.database import read, write
 from hub.inbox import seen
@@ -41,7 +40,6 @@ def replay_deliveries(
     now: Micros,
     actor: str,
     *,
-    connection: str | None = None,
     per_s: float | None = None,
     is_quiet: bool = False,
     is_forced: bool = False,
@@ -49,7 +47,6 @@ def replay_deliveries(
 ) -> dict[str, int]:
     """Send the deliveries that match again. Dry: how many match."""
     with read(hub.engine) as database:
-        filters = named(hub, database, filters, connection)
         matching = operate.replayable(database, filters)
     if is_dry or not matching:
         return {"matching": matching}
@@ -77,5 +74,6 @@ def replay_deliveries(
 
 def _told(filters: Filters, matching: int) -> dict[str, Any]:
     """What the audit keeps of an order: its filters, but nobody's source_id."""
-    kept = {name: value for name, value in asdict(filters).items() if value is not None and name != "source_id"}
+    personal = ("source_id", "text")
+    kept = {name: value for name, value in asdict(filters).items() if value and name not in personal}
     return {"matching": matching, "is_of_one_person": filters.source_id is not None, **kept}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import select
 
+from hub.admin.filters import Asked, filter_of, roles_of
 from hub.admin.views import attempt_json, message_json, run_json
-from hub.core.clock import SECOND, Micros
+from hub.core.clock import SECOND, Micros, iso
 from hub.core.ids import new_id
 from hub.distributions import store as distributions
 from hub.distributions.tables import PUBLICATION
 from hub.inbox import seen
-from hub.inbox.values import MessageFilter, StoredMessage
+from hub.inbox.values import UNKNOWN_SOURCE, MessageFilter, Refusal, StoredMessage
 from hub.ledger import store as ledger
 from hub.ledger.values import Run, RunFilter
 from hub.outbox.queue import operate
@@ -24,13 +25,11 @@ from hub.outbox.values import Filters
 from hub.profiles import reading
 from hub.registry import store as registry
 from hub.runtime.process.installation import Installation
-from hub.sdk.errors import ConfigurationError
 
 MESSAGE_STATES = frozenset({"applied", "ignored", "quarantined"})
 DELIVERY_STATES = frozenset({"waiting", "sent", "skipped", "dead"})
 RUN_KINDS = ("apply", "occasion", "request", "import")
 RUN_RESULTS = ("ok", "partial", "failed")
-ID_CHARS = 26
 LATE: Micros = 60 * SECOND
 """A run's id is made when its work begins and is visible when it commits: that much later at most."""
 _PAGE = 500
@@ -55,6 +54,15 @@ def shown_messages(database: Database, rows: Iterable[StoredMessage]) -> list[di
     return [{**message_json(row), "connection": names.get(row.connection_id, row.connection_id)} for row in rows]
 
 
+def refusals_json(database: Database, rows: Iterable[Refusal]) -> list[dict[str, Any]]:
+    """Counts of refused requests with the name of their source; `connection` is None where the key is nobody's."""
+    names = registry.names(database) | {UNKNOWN_SOURCE: None}
+    return [
+        {**asdict(row), "minute": iso(row.minute), "connection": names.get(row.connection_id, row.connection_id)}
+        for row in rows
+    ]
+
+
 def delivery_page(
     database: Database, filters: Filters, cursor: str | None, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
@@ -73,29 +81,34 @@ def delivery_json(database: Database, delivery_id: str) -> dict[str, Any] | None
 
 
 def records(
-    hub: Installation,
-    database: Database,
-    *,
-    source_id: str | None,
-    status: str | None,
-    limit: int,
-    is_warned: bool = False,
+    hub: Installation, database: Database, asked: Asked, *, limit: int, is_warned: bool = False
 ) -> list[dict[str, Any]]:
-    """Messages and deliveries of one person, or in one state, newest first: `kind` tells them apart. `is_warned`: only
-    messages of which something was left out or altered.
+    """Messages and deliveries that match, newest first: `kind` tells them apart. `is_warned`: only messages of which
+    something was left out or altered.
 
-    A person is everyone merged with them; of an erased one only what names nobody is left.
+    A person is everyone merged with them; of an erased one only what names nobody is left. A connection is a source to
+    messages and a destination to deliveries.
     """
+    wants_messages = asked.status is None or asked.status in MESSAGE_STATES
+    wants_deliveries = not is_warned and (asked.status is None or asked.status in DELIVERY_STATES)
+    if asked.connection is not None:
+        roles = roles_of(hub, database, asked.connection)
+        wants_messages, wants_deliveries = (
+            wants_messages and "source" in roles,
+            wants_deliveries and "destination" in roles,
+        )
+    people = [None] if asked.source_id is None else _everyone(database, asked.source_id)
     found: list[dict[str, Any]] = []
-    people = [None] if source_id is None else _everyone(database, source_id)
-    for person in people if status is None or status in MESSAGE_STATES else ():
-        wanted = MessageFilter(source_id=person, state=status, is_warned=is_warned)
+    for person in people if wants_messages else ():
+        of_one = replace(asked, source_id=person)
+        wanted = filter_of(MessageFilter, hub, database, of_one, "source", is_warned=is_warned)
         rows = seen.page(database, wanted, None, limit, newest_first=True)
         found.extend({"kind": "message", **row} for row in shown_messages(database, rows))
-    if source_id is not None:
-        people = [*people, operate.erased_source_id(hub.vault.digest(source_id))]
-    for person in people if not is_warned and (status is None or status in DELIVERY_STATES) else ():
-        page = outbox.deliveries(database, Filters(status=status, source_id=person), None, limit)
+    if asked.source_id is not None:
+        people = [*people, operate.erased_source_id(hub.vault.digest(asked.source_id))]
+    for person in people if wants_deliveries else ():
+        selected = filter_of(Filters, hub, database, replace(asked, source_id=person), "destination")
+        page = outbox.deliveries(database, selected, None, limit)
         found.extend({"kind": "delivery", **row} for row in _completed(database, page.items))
     found.sort(key=lambda row: str(row.get("created_at") or row.get("received_at")), reverse=True)
     return found[:limit]
@@ -116,36 +129,6 @@ def new_runs(database: Database, filters: RunFilter, told: set[str], now: Micros
                 told.add(run.id)
                 yield run
         cursor = page.next_cursor
-
-
-def named(hub: Installation, database: Database, filters: Filters, connection: str | None) -> Filters:
-    """The filters with a connection and a distribution given by name. Raises ConfigurationError for unknown names."""
-    wanted = replace(filters, distribution_id=distribution_id(database, filters.distribution_id))
-    if connection is None:
-        return wanted
-    return replace(wanted, connection_id=connection_id(hub, database, connection, "destination"))
-
-
-def connection_id(hub: Installation, database: Database, name: str, role: str | None = None) -> str:
-    """The id of a connection by name or id, also of one that was removed. Raises ConfigurationError."""
-    found = [each for each in registry.every(database, hub.vault, role) if name in (each.name, each.id)]
-    if len(found) == 1:
-        return found[0].id
-    if found:
-        raise ConfigurationError(f"A source and a destination are named {name!r}; give the id of the one you mean.")
-    return _as_id(name, role or "connection")
-
-
-def distribution_id(database: Database, name: str | None) -> str | None:
-    """The id of a distribution by name or id, also of one that was removed. Raises ConfigurationError."""
-    found = distributions.find(database, name) if name is not None else None
-    return found.id if found else None if name is None else _as_id(name, "distribution")
-
-
-def _as_id(name: str, what: str) -> str:
-    if len(name) == ID_CHARS and name.isascii() and name.isalnum() and name.upper() == name:
-        return name
-    raise ConfigurationError(f"There is no {what} {name!r}; give its name or its id.")
 
 
 def _everyone(database: Database, source_id: str) -> list[str | None]:

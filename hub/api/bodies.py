@@ -1,10 +1,14 @@
-"""The shapes of request bodies. Strict: a number is no text, and an unknown field is an error, not a silence."""
+"""The shapes of request bodies. Strict: a number is not text, and an unknown field is an error, not a silence."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+
+from hub.admin.filters import NAMES, Asked
+from hub.core import clock
+from hub.core.filters import read_moment
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Key = Annotated[str, Field(min_length=1, max_length=255)]
@@ -71,15 +75,36 @@ class RunBody(Body):
     key: Annotated[str, Field(min_length=1, max_length=80)] | None = None
 
 
-class ReplayBody(Body):
+def _moment(value: Any) -> Any:
+    return read_moment(value, clock.now()) if isinstance(value, str) else value
+
+
+Moment = Annotated[int, BeforeValidator(_moment)]
+"""A time: ISO 8601, or as `2h`, `1d`, `yesterday`."""
+
+
+class FiltersBody(Body):
+    """Which records: those with these ids (or their beginnings), and every filter that is set."""
+
+    ids: Annotated[list[Key], Field(max_length=1_000)] = Field(default_factory=list)
+    connection: Key | None = None
+    reason: Word | None = None
+    source_id: Key | None = None
+    text: Word | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def asked(self) -> Asked:
+        """The same as the query strings of lists have it."""
+        return Asked(**{name: getattr(self, name, None) for name in NAMES})
+
+
+class ReplayBody(FiltersBody):
     """Which deliveries to send again, and how."""
 
     status: Literal["dead", "sent"] = "dead"
-    connection: Key | None = None
     operation: Literal["profiles", "events", "messages", "audience", "consent", "erase"] | None = None
-    source_id: Key | None = None
     distribution: Key | None = None
-    reason: Word | None = None
     per_s: Annotated[float | None, Field(ge=0.001, le=100_000, allow_inf_nan=False)] = None
     quiet: bool = False
     force: bool = False

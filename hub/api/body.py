@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 
+from hub.admin.filters import Asked
 from hub.api.errors import ApiError
-from hub.core.clock import Micros, from_datetime
+from hub.core import clock
+from hub.core.clock import Micros
+from hub.core.filters import read_moment
 from hub.inbox.values import Cursor
 from hub.sdk.json import MAX_DEPTH, depth_exceeds, dumps, loads
 
@@ -53,7 +55,7 @@ def _misfit(error: ValidationError, model: type[BaseModel]) -> ApiError:
     field = ".".join(map(str, first["loc"]))
     key = _KEYS.get(first["type"], "invalid_field")
     if key == "unknown_field":
-        sentence = f"{field!r} is no field here; there are {', '.join(sorted(model.model_fields))}."
+        sentence = f"{field!r} is not a field here; there are {', '.join(sorted(model.model_fields))}."
     elif key == "missing_field":
         sentence = f"{field!r} is missing."
     else:
@@ -78,7 +80,7 @@ def expect_query(*known: str) -> None:
     for name, value in request.args.items():
         if name not in known:
             there_are = f"there are {', '.join(sorted(known))}" if known else "there is none"
-            raise ApiError(400, "unknown_parameter", f"?{name}= is no parameter here; {there_are}.")
+            raise ApiError(400, "unknown_parameter", f"?{name}= is not a parameter here; {there_are}.")
         if "\0" in value:
             raise ApiError(400, "invalid_query", f"?{name}= holds a NUL character.", {"parameter": name})
 
@@ -104,13 +106,16 @@ def limit() -> int:
 
 
 def moment(name: str) -> Micros | None:
-    """A time in the query string, ISO 8601; without a zone it is UTC."""
+    """A time in the query string: ISO 8601 (without a zone it is UTC), or as `2h`, `1d`, `yesterday`."""
+    return query(name, lambda text: read_moment(text, clock.now()))
 
-    def parse(text: str) -> Micros:
-        at = datetime.fromisoformat(text)
-        return from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
 
-    return query(name, parse)
+def asked(status: str | None) -> Asked:
+    """The filters of every list, as the query string has them."""
+    names = ("connection", "reason", "source_id", "text")
+    return Asked(
+        status=status, since=moment("since"), until=moment("until"), **{name: request.args.get(name) for name in names}
+    )
 
 
 def message_cursor() -> Cursor | None:

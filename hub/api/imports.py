@@ -20,7 +20,7 @@ from hub.imports.columns import parse_fields
 from hub.imports.export import profiles_csv
 from hub.imports.fields import KINDS
 from hub.imports.jobs import Job
-from hub.imports.request import Wish
+from hub.imports.request import ImportRequest
 from hub.imports.trial import dry_run, trial_json
 from hub.imports.uploads import UPLOADS, Uploads
 from hub.ledger.store import record_audit
@@ -54,11 +54,11 @@ def add() -> tuple[Response, int]:
         raise ApiError(400, "missing_parameter", f"?kind= is missing: {', '.join(KINDS)}.", {"parameter": "kind"})
     asked, is_dry = _asked(kind), flag("dry_run")
     path = uploads().keep(_parts(), clock.now())
-    wish = Wish(kind, path, _name(), g.actor, **asked)
+    import_request = ImportRequest(kind, path, _name(), g.actor, **asked)
     if not is_dry:
-        return jsonify(_shown(uploads().admit(wish))), 202
+        return jsonify(_shown(uploads().admit(import_request))), 202
     try:
-        trial = dry_run(services().hub, wish, clock.now(), limit(), TRIED)
+        trial = dry_run(services().hub, import_request, clock.now(), limit(), TRIED)
     finally:
         path.unlink(missing_ok=True)
     return jsonify(trial_json(trial)), 200

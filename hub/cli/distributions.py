@@ -163,7 +163,7 @@ def _trigger(cron: str | None, every: str | None, at: str | None, timezone: str)
 def _seconds(text: str) -> int:
     number, unit = text[:-1], text[-1:]
     if unit not in UNITS or not number.isdigit():
-        raise ConfigurationError(f"--every {text!r} is no interval; write it as 90s, 15m, 6h or 1d.")
+        raise ConfigurationError(f"--every {text!r} is not an interval; write it as 90s, 15m, 6h or 1d.")
     return int(number) * UNITS[unit]
 
 

@@ -1,4 +1,4 @@
-"""Which failures are no defects, and the sentence for each."""
+"""Which failures are not defects, and the sentence for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sentence(error: Exception) -> str | None:
         name = "HUB_" + "_".join(map(str, first["loc"])).upper()
         return f"{name} is not usable: {first['msg'][:1].lower()}{first['msg'][1:]}; `hub settings` describes it."
     if isinstance(error, ArgumentError):
-        return "HUB_DATABASE_URL is no database URL; it is written as postgresql://user:password@host/name."
+        return "HUB_DATABASE_URL is not a database URL; it is written as postgresql://user:password@host/name."
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return "HUB_DATABASE_URL needs the PostgreSQL driver; install switchboard-hub[postgres]."
     if is_passing(error):

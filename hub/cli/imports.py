@@ -18,7 +18,7 @@ from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from hub.imports.jobs import Job
-    from hub.imports.request import Wish
+    from hub.imports.request import ImportRequest
     from hub.imports.trial import Trial
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
@@ -70,12 +70,12 @@ def import_(
     Columns are known by their names; all others become metadata. Rejected rows go to a file of their own, to be
     corrected and imported again. The same file imported twice changes nothing more.
     """
-    from hub.imports.request import Wish
+    from hub.imports.request import ImportRequest
     from hub.imports.trial import dry_run as try_out
 
     if (kind == "codes") != bool(campaign) or (source and campaign):
         raise ConfigurationError("Codes are imported with --campaign NAME, everything else with --source.")
-    wish = Wish(
+    request = ImportRequest(
         kind,
         file,
         file.name,
@@ -92,9 +92,9 @@ def import_(
         errors=errors,
     )
     if dry_run:
-        _show_trial(try_out(open_hub(), wish, clock.now(), first), json_=json_)
+        _show_trial(try_out(open_hub(), request, clock.now(), first), json_=json_)
         return
-    _import(wish, json_=json_)
+    _import(request, json_=json_)
 
 
 @click.group()
@@ -119,7 +119,7 @@ def export_profiles(file: Path, json_: bool) -> None:
 # ── imports ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _import(wish: Wish, *, json_: bool) -> None:
+def _import(request: ImportRequest, *, json_: bool) -> None:
     from hub import imports
     from hub.inbox.sql import open_inbox
     from hub.runtime.process.gc_tuning import calm_collector
@@ -128,19 +128,19 @@ def _import(wish: Wish, *, json_: bool) -> None:
     calm_collector()
     inbox = open_inbox(hub.settings, hub.engine)
     try:
-        with _shown(wish.path.stat().st_size, is_quiet=json_) as told:
-            job = imports.run(hub, inbox, wish, told)
+        with _shown(request.path.stat().st_size, is_quiet=json_) as progress:
+            job = imports.run(hub, inbox, request, progress)
     except KeyboardInterrupt:
         raise ConfigurationError("Stopped. The same command goes on where this import was cut off.") from None
     finally:
         inbox.close()
-    _tell_end(wish, job, json_=json_)
+    _tell_end(request, job, json_=json_)
 
 
-def _tell_end(wish: Wish, job: Job, *, json_: bool) -> None:
+def _tell_end(request: ImportRequest, job: Job, *, json_: bool) -> None:
     from hub.imports.request import rejects_path
 
-    errors = wish.errors or rejects_path(wish.path)
+    errors = request.errors or rejects_path(request.path)
     rejected = job.counts["rejected"]
     print_fields({**job.as_json(), "errors_file": str(errors) if rejected else None}, json_=json_)
     if rejected:
@@ -154,22 +154,22 @@ def _tell_end(wish: Wish, job: Job, *, json_: bool) -> None:
 
 @contextmanager
 def _shown(size: int, *, is_quiet: bool) -> Iterator[Any]:
-    """A progress bar on a terminal; elsewhere nothing but the end is told."""
+    """A progress bar on a terminal; elsewhere nothing but the end is printed."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hub.imports import Told
+    from hub.imports import ImportProgress
 
     console = Console(stderr=True)
     if is_quiet or not console.is_terminal:
-        yield Told()
+        yield ImportProgress()
         return
     words = TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected {task.fields[why]}")
     bar = Progress(BarColumn(), DownloadColumn(), words, TimeRemainingColumn(), console=console, transient=True)
     with bar:
         task = bar.add_task("import", total=size, rows=0, rejected=0, why="")
 
-        class Bar(Told):
+        class Bar(ImportProgress):
             def moved(self, bytes_read: int, counts: Mapping[str, int]) -> None:
                 bar.update(task, completed=bytes_read, rows=counts["rows"], rejected=counts["rejected"], why="")
 

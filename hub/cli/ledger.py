@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import click
 
+from hub.admin.filters import Asked, filter_of
+from hub.admin.sync_log import refusals_json
+from hub.cli.filters import filtered
 from hub.cli.support import as_json, open_hub, print_json, print_rows
 from hub.core import clock
-from hub.core.clock import DAY, iso
+from hub.core.clock import DAY
+from hub.core.database import read
+from hub.core.filters import RecordFilter
 
 
 @click.group()
@@ -44,17 +49,20 @@ def check(json_: bool) -> None:
 
 
 @ledger.command()
-@click.option("--days", type=click.IntRange(1, 3_650), default=1, show_default=True)
+@filtered(without=["status", "source_id"])
+@click.option("--days", type=click.IntRange(1, 3_650), default=1, show_default=True, help="Where there is no --since.")
 @as_json
-def refusals(days: int, json_: bool) -> None:
-    """Requests that were refused, counted by source, reason and minute; nothing else of them is kept."""
+def refusals(asked: Asked, days: int, json_: bool) -> None:
+    """Requests that were refused, counted by source, reason and minute."""
     from hub.inbox.sql import open_inbox
 
     hub = open_hub()
+    since = clock.now() - days * DAY if asked.since is None else asked.since
     inbox = open_inbox(hub.settings, hub.engine)
     try:
-        found = inbox.refusals(clock.now() - days * DAY)
+        with read(hub.engine) as database:
+            wanted = filter_of(RecordFilter, hub, database, replace(asked, since=since), "source")
+            rows = refusals_json(database, inbox.refusals(wanted))
     finally:
         inbox.close()
-    rows = [{**asdict(row), "minute": iso(row.minute)} for row in found]
-    print_rows(rows, ["minute", "connection_id", "reason", "count"], json_=json_)
+    print_rows(rows, ["minute", "connection", "reason", "count"], json_=json_)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
 
 import click
 
+from hub.admin.filters import Asked, filter_of
+from hub.admin.ids import deliveries_named
 from hub.admin.sync_log import (
     DELIVERY_STATES,
     MESSAGE_STATES,
     RUN_KINDS,
     RUN_RESULTS,
-    connection_id,
     delivery_json,
     delivery_page,
-    named,
     new_runs,
     records,
     shown_runs,
 )
-from hub.cli.support import ACTOR, as_json, open_hub, print_fields, print_json
+from hub.cli.filters import filtered
+from hub.cli.lines import print_record
+from hub.cli.support import ACTOR, as_json, ask_to_send, open_hub, print_fields, print_json
 from hub.core import clock
 from hub.core.database import read, write
 from hub.ledger import store
@@ -31,55 +34,49 @@ from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import Operation
 
 FOLLOW_S = 0.5
-STATES = sorted(MESSAGE_STATES | DELIVERY_STATES)
 OPERATIONS = [operation.value for operation in Operation]
 OPERATION = click.option("--operation", type=click.Choice(OPERATIONS), help="Only deliveries of this operation.")
+LIMIT = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on printing new runs until Ctrl-C.")
-@click.option("--source-id", help="Messages and deliveries of one person instead of runs.")
-@click.option("--status", type=click.Choice(STATES), help="Messages or deliveries in this state instead of runs.")
+@filtered(*RUN_RESULTS, *sorted(MESSAGE_STATES | DELIVERY_STATES))
 @click.option("--warned", is_flag=True, help="Messages of which something was left out or altered instead of runs.")
 @click.option("--kind", type=click.Choice(RUN_KINDS), help="Only runs of this kind.")
-@click.option("--connection", help="Only runs of this source or destination, by name.")
 @click.option("--result", type=click.Choice(RUN_RESULTS), help="Only runs with this result.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@LIMIT
 @as_json
 def log(
-    follow: bool,
-    source_id: str | None,
-    status: str | None,
-    warned: bool,
-    kind: str | None,
-    connection: str | None,
-    result: str | None,
-    limit: int,
-    json_: bool,
+    asked: Asked, follow: bool, warned: bool, kind: str | None, result: str | None, limit: int, json_: bool
 ) -> None:
-    """The sync log, oldest of the page first. With --json one object a line."""
+    """The sync log, oldest of the page first. With --json one object a line.
+
+    It lists sync runs. With --source-id, --reason, --warned, or a --status of messages or deliveries it lists those
+    instead, each with its id, its reason and the vendor's words.
+    """
     hub = open_hub()
-    if source_id is not None or status is not None or warned:
-        if follow or kind or connection or result:
+    is_of_runs = asked.status is None or asked.status in RUN_RESULTS
+    if asked.source_id is not None or asked.reason is not None or warned or not is_of_runs:
+        if follow or kind or result or asked.status in RUN_RESULTS:
             raise ConfigurationError(
-                "--follow, --kind, --connection and --result are about runs; --source-id, --status and --warned are not."
+                "--follow, --kind and --result are about runs; --source-id, --reason, --status and --warned are not."
             )
-        if warned and status in DELIVERY_STATES:
-            raise ConfigurationError(f"--warned is about messages, and {status!r} is a state of deliveries.")
+        if warned and asked.status in DELIVERY_STATES:
+            raise ConfigurationError(f"--warned is about messages, and {asked.status!r} is a state of deliveries.")
         with read(hub.engine) as database:
-            found = records(hub, database, source_id=source_id, status=status, limit=limit, is_warned=warned)
+            found = records(hub, database, asked, limit=limit, is_warned=warned)
         for row in reversed(found):
-            _print(row, json_=json_)
+            print_record(row, json_=json_)
         return
     told = set[str]()
     with read(hub.engine) as database:
-        of_one = connection_id(hub, database, connection) if connection else None
-        filters = RunFilter(kind=kind, connection_id=of_one, result=result)
+        filters = filter_of(RunFilter, hub, database, replace(asked, status=result or asked.status), kind=kind)
         page = shown_runs(database, reversed(store.runs(database, filters, None, limit).items))
         if follow:
             told.update(run.id for run in new_runs(database, filters, set(), clock.now()))
     for run in page:
-        _print(run, json_=json_)
+        print_record(run, json_=json_)
     if follow:
         _follow(hub, filters, told, json_=json_)
 
@@ -90,42 +87,10 @@ def _follow(hub: Installation, filters: RunFilter, told: set[str], *, json_: boo
             with read(hub.engine) as database:
                 found = shown_runs(database, new_runs(database, filters, told, clock.now()))
             for run in found:
-                _print(run, json_=json_)
+                print_record(run, json_=json_)
             time.sleep(FOLLOW_S)
     except KeyboardInterrupt:
         return
-
-
-def _print(row: dict[str, Any], *, json_: bool) -> None:
-    if json_:
-        print_json(row)
-        return
-    at = row.get("started_at") or row.get("received_at") or row.get("created_at")
-    if row["kind"] in RUN_KINDS:
-        counts = ", ".join(f"{count} {name}" for name, count in row["counts"].items() if count)
-        whose = row["distribution"] or row["connection"] or "-"
-        told = [
-            str(at),
-            f"{row['kind']:<9}",
-            f"{row['result']:<8}",
-            f"{row['duration_ms']:>8} ms",
-            f"{whose:<16}",
-            counts,
-        ]
-        click.echo("  ".join([*told, row["detail"]]).rstrip())
-        return
-    if row["kind"] == "message":
-        click.echo(
-            f"{at}  message   {row['state']:<12} {row['connection']} {row['message_id']}  {row['reason']}".rstrip()
-        )
-        for one in row["warnings"]:
-            place = f"{one['path']}: " if one["path"] else ""
-            of = f", schema {row['schema_hash'][:12]}" if one["code"].startswith("schema_") else ""
-            click.echo(f"    {place}{one['text']} ({one['code']}{of})")
-        return
-    reason = " ".join(filter(None, [row["reason"], row["detail"]]))
-    where = f"{row['connection']}/{row['operation']}"
-    click.echo(f"{at}  delivery  {row['status']:<12} {row['source_id']} → {where}  {row['code'] or ''}  {reason}")
 
 
 @click.group()
@@ -134,45 +99,35 @@ def deliveries() -> None:
 
 
 @deliveries.command("list")
-@click.option("--status", type=click.Choice(sorted(DELIVERY_STATES)))
-@click.option("--connection", help="Name of a destination.")
+@filtered(*sorted(DELIVERY_STATES))
 @OPERATION
-@click.option("--source-id")
-@click.option("--reason")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@LIMIT
 @as_json
-def list_(
-    status: str | None,
-    connection: str | None,
-    operation: str | None,
-    source_id: str | None,
-    reason: str | None,
-    limit: int,
-    json_: bool,
-) -> None:
-    """List deliveries, newest first."""
+def list_(asked: Asked, operation: str | None, limit: int, json_: bool) -> None:
+    """List deliveries, newest first, each with its id, its reason and the vendor's words."""
     hub = open_hub()
     with read(hub.engine) as database:
-        wanted = Filters(status=status, operation=operation, source_id=source_id, reason=reason)
-        filters = named(hub, database, wanted, connection)
+        filters = filter_of(Filters, hub, database, asked, "destination", operation=operation)
         rows, _ = delivery_page(database, filters, None, limit)
     if json_:
         print_json(rows)
         return
     for row in rows:
-        _print({"kind": "delivery", **row}, json_=False)
+        print_record({"kind": "delivery", **row}, json_=False)
+    if not rows:
+        click.echo("None.", err=True)
 
 
 @deliveries.command()
-@click.argument("delivery_id")
+@click.argument("delivery_id", metavar="ID")
 @as_json
 def show(delivery_id: str, json_: bool) -> None:
     """Show one delivery with every attempt: its masked requests and the vendor's answers."""
     hub = open_hub()
     with read(hub.engine) as database:
-        found = delivery_json(database, delivery_id)
-    if found is None:
-        raise ConfigurationError(f"There is no delivery {delivery_id!r}; `hub deliveries list` shows the newest.")
+        (whole_id,) = deliveries_named(database, [delivery_id])
+        found = delivery_json(database, whole_id)
+    assert found is not None, "its id was just found in the same snapshot"
     if json_:
         print_json(found)
         return
@@ -186,7 +141,7 @@ def show(delivery_id: str, json_: bool) -> None:
 
 
 @deliveries.command()
-@click.argument("delivery_id")
+@click.argument("delivery_id", metavar="ID")
 @as_json
 def cancel(delivery_id: str, json_: bool) -> None:
     """Skip a delivery that waits."""
@@ -194,13 +149,13 @@ def cancel(delivery_id: str, json_: bool) -> None:
 
     hub, now = open_hub(), clock.now()
     with write(hub.engine) as database:
-        found = delivery_json(database, delivery_id)
-        if found is None:
-            raise ConfigurationError(f"There is no delivery {delivery_id!r}; `hub deliveries list` shows the newest.")
-        if not operate.cancel(database, [delivery_id], now):
+        (whole_id,) = deliveries_named(database, [delivery_id])
+        found = delivery_json(database, whole_id)
+        assert found is not None, "its id was just found in the same transaction"
+        if not operate.cancel(database, [whole_id], now):
             raise ConfigurationError(f"The delivery is {found['state']}; only one that waits can be cancelled.")
-        store.record_audit(database, now, ACTOR, "delivery.cancelled", delivery_id)
-    print_fields({"cancelled": delivery_id}, json_=json_)
+        store.record_audit(database, now, ACTOR, "delivery.cancelled", whole_id)
+    print_fields({"cancelled": whole_id}, json_=json_)
 
 
 @click.group()
@@ -209,65 +164,74 @@ def replay() -> None:
 
 
 @replay.command("messages")
-@click.option("--state", type=click.Choice(["quarantined", "applied", "ignored"]), default="quarantined")
-@click.option("--reason", help="Only those with this reason.")
-@click.option("--source-id")
-@click.option("--message-id")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@filtered(*sorted(MESSAGE_STATES), default="quarantined", also=["--state"])
+@click.option("--message-id", help="Only the one with this id of its sender.")
 @click.option("--warned", is_flag=True, help="Only those of which something was left out or altered.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @as_json
 def replay_messages(
-    state: str,
-    reason: str | None,
-    source_id: str | None,
-    message_id: str | None,
-    warned: bool,
-    dry_run: bool,
-    json_: bool,
+    asked: Asked, ids: tuple[str, ...], message_id: str | None, warned: bool, dry_run: bool, json_: bool
 ) -> None:
-    """Apply stored messages again, with the mapping and the metadata schemas of now."""
+    """Apply stored messages again, with the mapping and the metadata schemas of now. It sends nothing."""
     from hub.admin import replays
+    from hub.admin.ids import messages_named
     from hub.inbox.values import MessageFilter
 
-    wanted = MessageFilter(state=state, reason=reason, source_id=source_id, message_id=message_id, is_warned=warned)
-    print_fields(replays.replay_messages(open_hub(), wanted, clock.now(), ACTOR, is_dry=dry_run), json_=json_)
+    hub = open_hub()
+    with read(hub.engine) as database:
+        wanted = filter_of(MessageFilter, hub, database, asked, "source", message_id=message_id, is_warned=warned)
+        wanted = replace(wanted, keys=messages_named(database, ids, wanted.connection_id))
+    done = replays.replay_messages(hub, wanted, clock.now(), ACTOR, is_dry=dry_run)
+    print_fields(done, json_=json_)
+    if not done["matching"]:
+        _tell_none("message", str(wanted.status), MESSAGE_STATES)
 
 
 @replay.command("deliveries")
-@click.option("--status", type=click.Choice(["dead", "sent"]), default="dead", show_default=True)
-@click.option("--connection", help="Name of a destination.")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@filtered("dead", "sent", default="dead")
 @OPERATION
-@click.option("--source-id")
-@click.option("--reason")
 @click.option("--per-second", type=click.FloatRange(0.001, 100_000), help="Spread them over time.")
 @click.option("--quiet", is_flag=True, help="Mark them so that they wake nobody, where the vendor can.")
 @click.option("--force", is_flag=True, help="Send profiles whole, even where nothing changed.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def replay_deliveries(
-    status: str,
-    connection: str | None,
+    asked: Asked,
+    ids: tuple[str, ...],
     operation: str | None,
-    source_id: str | None,
-    reason: str | None,
     per_second: float | None,
     quiet: bool,
     force: bool,
     dry_run: bool,
+    yes: bool,
     json_: bool,
 ) -> None:
-    """Send dead letters again; with --status sent, what was accepted, under a new deduplication key."""
+    """Send dead letters again; with --status sent, what was accepted, under a new deduplication key.
+
+    It counts them and asks first.
+    """
     from hub.admin import replays
 
-    done = replays.replay_deliveries(
-        open_hub(),
-        Filters(status=status, operation=operation, source_id=source_id, reason=reason),
-        clock.now(),
-        ACTOR,
-        connection=connection,
-        per_s=per_second,
-        is_quiet=quiet,
-        is_forced=force,
-        is_dry=dry_run,
-    )
+    hub, now = open_hub(), clock.now()
+    with read(hub.engine) as database:
+        named = deliveries_named(database, ids)
+        wanted = filter_of(Filters, hub, database, asked, "destination", operation=operation, ids=named)
+    done = replays.replay_deliveries(hub, wanted, now, ACTOR, is_dry=True)
+    if done["matching"] and not dry_run:
+        noun = "delivery" if done["matching"] == 1 else "deliveries"
+        ask_to_send(f"{done['matching']} {noun} ({wanted.status})", yes=yes)
+        done = replays.replay_deliveries(
+            hub, wanted, now, ACTOR, per_s=per_second, is_quiet=quiet, is_forced=force, is_dry=False
+        )
     print_fields(done, json_=json_)
+    if not done["matching"]:
+        _tell_none("delivery", str(wanted.status), {"dead", "sent"})
+
+
+def _tell_none(what: str, status: str, states: Collection[str]) -> None:
+    """Beside the count, for a person: which states were looked at."""
+    others = " or ".join(f"--status {name}" for name in sorted(states) if name != status)
+    click.echo(f"No {what} matches among those that are {status}; {others} looks at others.", err=True)

@@ -90,7 +90,7 @@ def messages(file: TextIO) -> list[Any]:
     try:
         return [loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
-        raise ConfigurationError("The input is no JSON; give a message, a list of messages, or one a line.") from error
+        raise ConfigurationError("The input is not JSON; give a message, a list of messages, or one a line.") from error
 
 
 def _several(value: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise ConfigurationError(f"{pair!r} is no setting; write it as key=value.")
+            raise ConfigurationError(f"{pair!r} is not a setting; write it as key=value.")
         parsed[key.strip()] = value
     return parsed
 
@@ -126,8 +127,17 @@ def parse_time(option: str, text: str) -> Micros:
         return from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            f"{option} {text!r} is no time; write it as 2026-12-01T09:00 or with +01:00."
+            f"{option} {text!r} is not a time; write it as 2026-12-01T09:00 or with +01:00."
         ) from error
+
+
+def ask_to_send(what: str, *, yes: bool) -> None:
+    """Ask before something is sent to people again. Raises ConfigurationError where nobody is there to be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"This would send {what} again; give --yes to do it, or --dry-run to count only.")
+    confirm_or_exit(f"Send {what} again?", yes=False)
 
 
 def confirm_or_exit(question: str, *, yes: bool, ask: Callable[..., bool] = click.confirm) -> None:

@@ -8,6 +8,7 @@ import time
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]  # ten bits at a time
 _RANDOM_BITS = 80
+TIME_CHARS = 10  # of an id: its milliseconds
 
 
 def new_id(now_ms: int | None = None) -> str:

@@ -6,13 +6,21 @@ SQLite: a locked file beside the database. PostgreSQL: an advisory lock on a con
 from __future__ import annotations
 
 import fcntl
+import math
 import os
+import threading
+import time
 from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
+
+from hub.sdk.errors import ConfigurationError
+
+PREDECESSOR_S = 5.0  # the process before this one may still be letting go
+LOOK_S = 0.1
 
 
 class RoleLock(Protocol):
@@ -37,6 +45,23 @@ def role_lock(engine: Engine, role: str) -> RoleLock:
         return _AdvisoryLock(engine, role)
     folder = Path(engine.url.database or ".").absolute().parent
     return _FileLock(folder / f"{role}.lock")
+
+
+def lead(lock: RoleLock, role: str, stop: threading.Event, *, patience_s: float | None = None) -> bool:
+    """Wait for the lock; False if told to stop first. Raises ConfigurationError once patience is over.
+
+    Patience ends on SQLite after PREDECESSOR_S, since there a second process of a role is a mistake; on PostgreSQL it
+    stands by for as long as it takes.
+    """
+    if patience_s is None and isinstance(lock, _FileLock):
+        patience_s = PREDECESSOR_S
+    until = math.inf if patience_s is None else time.monotonic() + patience_s
+    while not lock.acquire():
+        if time.monotonic() >= until:
+            raise ConfigurationError(f"Another {role} role runs on this installation already; this one ends.")
+        if stop.wait(LOOK_S):
+            return False
+    return True
 
 
 class _FileLock:

@@ -100,7 +100,7 @@ def _weekdays(field: str, expression: str) -> str:
     for part in field.lower().split(","):
         match = re.fullmatch(r"(\*|[a-z0-9]+)(?:-([a-z0-9]+))?(?:/([0-9]+))?", part)
         if not match:
-            raise ConfigurationError(f"{part!r} in the cron expression {expression!r} is no day of the week.")
+            raise ConfigurationError(f"{part!r} in the cron expression {expression!r} is not a day of the week.")
         first, last, step = match.groups()
         low, high = (0, 6) if first == "*" else (_weekday(first, expression), _weekday(last or first, expression))
         if first != "*" and step and not last:
@@ -116,4 +116,4 @@ def _weekday(text: str, expression: str) -> int:
         return int(text)
     if text in _DAYS:
         return _DAYS.index(text)
-    raise ConfigurationError(f"{text!r} in the cron expression {expression!r} is no day of the week (0-7, sun-sat).")
+    raise ConfigurationError(f"{text!r} in the cron expression {expression!r} is not a day of the week (0-7, sun-sat).")

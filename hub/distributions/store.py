@@ -82,7 +82,7 @@ def pause(connection: Connection, distribution_id: str, now: Micros) -> None:
 
 
 def resume(connection: Connection, distribution_id: str, now: Micros) -> None:
-    """Let it run again, from now on: a pause is no outage, so what fell into it is not made up for."""
+    """Let it run again, from now on: a pause is not an outage, so what fell into it is not made up for."""
     if not get(connection, distribution_id).is_enabled:
         _update(connection, distribution_id, now, {"is_enabled": True, "planned_at": now})
 

@@ -92,7 +92,7 @@ def _json(cell: str) -> Any:
     try:
         return loads(cell)
     except ValueError:
-        return Failed("invalid_json", "the cell is no JSON")
+        return Failed("invalid_json", "the cell is not JSON")
 
 
 def _list(cell: str) -> Any:

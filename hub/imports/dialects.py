@@ -38,7 +38,7 @@ _MARKS = (
 
 
 class Dialect(NamedTuple):
-    """How a file is written. `has_hint`: its first line is Excel's `sep=;`, which is no row."""
+    """How a file is written. `has_hint`: its first line is Excel's `sep=;`, which is not a row."""
 
     encoding: str
     delimiter: str
@@ -47,7 +47,7 @@ class Dialect(NamedTuple):
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that can be read to its end. `is_guessed`: it is no Unicode, and nobody said what it is."""
+    """A file that can be read to its end. `is_guessed`: it is not Unicode, and nobody said what it is."""
 
     path: Path
     size: int
@@ -100,7 +100,7 @@ def _scan(path: Path, encoding: str) -> tuple[str, str]:
         marked = _marked(part)
         name = encoding or marked or _unmarked_utf_16(part)
         if marked == "utf-8-sig" and name and codecs.lookup(name).name == "utf-8":
-            name = marked  # the mark is no part of the first column's name
+            name = marked  # the mark is not part of the first column's name
         is_strict = bool(encoding) or name not in ("", "utf-8-sig")
         decoder = codecs.getincrementaldecoder(name or "utf-8")("strict" if is_strict else STRAYS)
         seen, done = _Seen(), 0

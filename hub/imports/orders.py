@@ -76,7 +76,7 @@ class _Join:
             error = "Other rows of this order stand further up; put all rows of an order together."
         if key:
             self._seen.add(hash(key))
-        error = error or next((told for row in rows if (told := self._fault(row, rows))), "")
+        error = error or next((fault for row in rows if (fault := self._fault(row, rows))), "")
         if error:
             return first._replace(error=error, joined=tuple(rows))
         try:
@@ -87,10 +87,10 @@ class _Join:
         return Record(first.number, first.line, cells, "", tuple(rows))
 
     def _fault(self, row: Record, rows: Sequence[Record]) -> str:
-        told = row.error or ragged(row.cells, self._width)
-        if not told and len(rows) > 1 and not self.key(row):
-            told = "The row does not say of which order it is."
-        return f"In line {row.line}, of the same order: {told}" if told and len(rows) > 1 else told
+        fault = row.error or ragged(row.cells, self._width)
+        if not fault and len(rows) > 1 and not self.key(row):
+            fault = "The row does not say of which order it is."
+        return f"In line {row.line}, of the same order: {fault}" if fault and len(rows) > 1 else fault
 
     def _item(self, row: Record) -> dict[str, Any]:
         """What a row says of its item. Raises PayloadInvalid."""
@@ -107,10 +107,10 @@ class _Join:
         for column, _ in self._items:
             cells[column.place] = ""
         for column in self._others if len(rows) > 1 else ():
-            said = dict.fromkeys(cell for row in rows if (cell := row.cells[column.place].strip()))
-            if len(said) > 1:
+            values = dict.fromkeys(cell for row in rows if (cell := row.cells[column.place].strip()))
+            if len(values) > 1:
                 raise PayloadInvalid(self._differs(column, rows))
-            cells[column.place] = next(iter(said), "")
+            cells[column.place] = next(iter(values), "")
         return cells
 
     def _differs(self, column: Column, rows: Sequence[Record]) -> str:

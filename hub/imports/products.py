@@ -17,7 +17,7 @@ from hub.mapping.values.coerce import identifier, string
 from hub.mapping.values.coerce_number import Money, currency_code
 from hub.mapping.values.coerce_time import datetime_us
 from hub.mapping.values.text import Failed
-from hub.profiles.products import ProductSaid, write_products
+from hub.profiles.products import ProductStatement, write_products
 from hub.sdk.errors import PayloadInvalid
 
 METADATA = "metadata"
@@ -35,22 +35,22 @@ class ProductSink:
         self._at = at
 
     def take(self, records: Sequence[Record], now: Micros, finish: Finish) -> None:
-        said: list[ProductSaid] = []
+        products: list[ProductStatement] = []
         rejected: list[Rejected] = []
         for record in records:
             made = self._made(record)
             if isinstance(made, str):
                 rejected.append((record, made))
             else:
-                said.append(made)
+                products.append(made)
         with write(self._engine) as database:
-            write_products(database, said, now)
-            finish(database, Taken(len(said), 0, rejected))
+            write_products(database, products, now)
+            finish(database, Taken(len(products), 0, rejected))
 
     def try_out(self, records: Sequence[Record], _now: Micros) -> Sequence[Tried]:
         return [_tried(record, self._made(record)) for record in records]
 
-    def _made(self, record: Record) -> ProductSaid | str:
+    def _made(self, record: Record) -> ProductStatement | str:
         """What a row says, or a sentence why it cannot be taken."""
         error = record.error or ragged(record.cells, self._width)
         if error:
@@ -61,23 +61,23 @@ class ProductSink:
                 return "The row has no product_id."
             product_id = self._read("product_id", identifier, content["product_id"])
             at = self._read("at", datetime_us, content["at"]) if "at" in content else self._at
-            return ProductSaid(product_id, at, row_id(content), self._fields(content))
+            return ProductStatement(product_id, at, row_id(content), self._fields(content))
         except PayloadInvalid as found:
             return str(found)
 
     def _fields(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Raises PayloadInvalid."""
-        said = content.get("product", {})
+        given = content.get("product", {})
         fields = {f"{METADATA}.{key}": value for key, value in content.get(METADATA, {}).items()}
-        fields |= {name: said[name] for name in ("attributes",) if name in said}
+        fields |= {name: given[name] for name in ("attributes",) if name in given}
         for name in ("name", "sku", "image_url"):
-            if name in said:
-                fields[name] = self._read(f"product.{name}", string, said[name])
+            if name in given:
+                fields[name] = self._read(f"product.{name}", string, given[name])
         currency = self._currency
-        if "currency" in said:
-            currency = fields["currency"] = self._read("product.currency", _currency, said["currency"])
-        if "price" in said:
-            fields["price"] = self._read("product.price", Money(currency), said["price"])
+        if "currency" in given:
+            currency = fields["currency"] = self._read("product.currency", _currency, given["currency"])
+        if "price" in given:
+            fields["price"] = self._read("product.price", Money(currency), given["price"])
             fields["currency"] = currency
         return fields
 
@@ -92,7 +92,7 @@ def _currency(value: Any) -> str | Failed:
     return currency_code(value) or Failed("invalid_currency", "there is no such currency in ISO 4217")
 
 
-def _tried(record: Record, made: ProductSaid | str) -> Tried:
+def _tried(record: Record, made: ProductStatement | str) -> Tried:
     if isinstance(made, str):
         return Tried(record, made)
     return Tried(record, "", result={"product_id": made.product_id, "at": iso(made.at), **made.fields})

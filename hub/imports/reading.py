@@ -11,7 +11,7 @@ from hub.imports.cells import unescaped
 from hub.imports.dialects import STRAY, STRAYS, Opened, read_strays
 from hub.sdk.errors import ConfigurationError
 
-RECORD_CHARS = 1_048_576  # of one row: more is no row, but a quote that is never closed
+RECORD_CHARS = 1_048_576  # of one row: more is not a row, but a quote that is never closed
 
 
 class Record(NamedTuple):
@@ -96,7 +96,7 @@ class Reader:
         if "unexpected end of data" in words:
             return [], self._never_closed()
         cells = next(csv.reader(self._lines.held, delimiter=self._opened.dialect.delimiter), [])
-        why = f"the row is no CSV: {words}."
+        why = f"the row is not CSV: {words}."
         if "expected after" in words:
             why = 'text follows a closing quote. Quote the whole cell, and write a quote inside it twice ("").'
         return [read_strays(cell) for cell in cells], f"Line {self._lines.began}: {why}"

@@ -39,7 +39,7 @@ PORTION_CHARS = 4_194_304
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImportRequest:
     """An import as it was asked for. `target`: the name of a source, or of a campaign for codes. `fields`: header →
     field. `at`: the time of rows that state none. `errors`: where rejected rows go."""
 
@@ -68,33 +68,33 @@ class Examined:
     plan: Plan
 
 
-def check(wish: Wish) -> Examined:
+def check(request: ImportRequest) -> Examined:
     """Look at the whole file and at its columns. Raises ConfigurationError with a sentence; nothing is written."""
-    opened = examine(wish.path, wish.encoding, wish.delimiter)
-    return Examined(opened, plan(wish.kind, header_of(opened), wish.fields)._replace(dates=wish.dates))
+    opened = examine(request.path, request.encoding, request.delimiter)
+    return Examined(opened, plan(request.kind, header_of(opened), request.fields)._replace(dates=request.dates))
 
 
-def admit(hub: Installation, wish: Wish, examined: Examined) -> Job:
+def admit(hub: Installation, request: ImportRequest, examined: Examined) -> Job:
     """Its row, so that it can be followed and taken up again. Makes the source where there is none yet."""
     now = clock.now()
     with write(hub.engine) as database:
-        if wish.kind == "codes":
-            target = campaign_of(database, wish.target).id
+        if request.kind == "codes":
+            target = campaign_of(database, request.target).id
         else:
-            source = source_of(hub, database, wish.target)
-            target = (source or _new_source(hub, database, wish, now)).id
+            source = source_of(hub, database, request.target)
+            target = (source or _new_source(hub, database, request, now)).id
         return jobs.take_up(
             database,
             now,
-            kind=wish.kind,
-            name=wish.name,
+            kind=request.kind,
+            name=request.name,
             hash=examined.opened.hash,
             target=target,
-            reading=jobs.reading_of(examined.opened, examined.plan, wish.at),
-            actor=wish.actor,
-            at=wish.at,
-            resumes=wish.resumes,
-            options=wish.options,
+            reading=jobs.reading_of(examined.opened, examined.plan, request.at),
+            actor=request.actor,
+            at=request.at,
+            resumes=request.resumes,
+            options=request.options,
         )
 
 
@@ -125,14 +125,14 @@ def count_rows(records: Iterable[Record]) -> int:
     return sum(len(record.rows) for record in records)
 
 
-def maker_of(hub: Installation, wish: Wish, plan_: Plan, source: Connection | None, at: Micros) -> Maker:
+def maker_of(hub: Installation, request: ImportRequest, plan_: Plan, source: Connection | None, at: Micros) -> Maker:
     return Maker(
         plan_of_joined(plan_),
         _mapping(hub, source),
         at,
-        is_quiet=wish.is_quiet,
-        takes_warnings=wish.takes_warnings,
-        states_time=wish.at is not None,
+        is_quiet=request.is_quiet,
+        takes_warnings=request.takes_warnings,
+        states_time=request.at is not None,
     )
 
 
@@ -165,8 +165,8 @@ def source_of(hub: Installation, database: Database, name: str) -> Connection | 
     return found
 
 
-def _new_source(hub: Installation, database: Database, wish: Wish, now: Micros) -> Connection:
-    return add_source(hub, database, now, CONNECTOR, DEFAULT_SOURCE, {}, wish.actor)
+def _new_source(hub: Installation, database: Database, request: ImportRequest, now: Micros) -> Connection:
+    return add_source(hub, database, now, CONNECTOR, DEFAULT_SOURCE, {}, request.actor)
 
 
 def campaign_of(database: Database, name: str) -> Campaign:

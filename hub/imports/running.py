@@ -27,7 +27,7 @@ from hub.imports.reading import Reader, Record
 from hub.imports.rejects import RejectsFile
 from hub.imports.request import (
     Examined,
-    Wish,
+    ImportRequest,
     admit,
     check,
     count_rows,
@@ -47,7 +47,7 @@ from hub.sdk.errors import Busy, ConfigurationError
 LOCK = "import"
 
 
-class Told:
+class ImportProgress:
     """What an import tells while it runs; a progress bar overrides it."""
 
     def started(self, examined: Examined, job: Job) -> None:
@@ -60,16 +60,22 @@ class Told:
         """The inbox is as full as an import may make it."""
 
 
-def run(hub: Installation, inbox: Inbox, wish: Wish, told: Told | None = None, stop: Event | None = None) -> Job:
+def run(
+    hub: Installation,
+    inbox: Inbox,
+    request: ImportRequest,
+    progress: ImportProgress | None = None,
+    stop: Event | None = None,
+) -> Job:
     """Import a file; how it ended. Raises ConfigurationError, and Busy where the inbox stays full: then it goes on
     behind its position when it is asked for again."""
     lock = role_lock(hub.engine, LOCK)
     if not lock.acquire():
         raise ConfigurationError("Another file is being imported into this installation; wait until that has ended.")
     try:
-        examined = check(wish)
-        job = admit(hub, wish, examined)
-        return _Running(hub, inbox, wish, examined, job, told or Told(), stop or Event()).run()
+        examined = check(request)
+        job = admit(hub, request, examined)
+        return _Running(hub, inbox, request, examined, job, progress or ImportProgress(), stop or Event()).run()
     finally:
         lock.release()
 
@@ -89,26 +95,33 @@ class _Running:
     """One import under way."""
 
     def __init__(
-        self, hub: Installation, inbox: Inbox, wish: Wish, examined: Examined, job: Job, told: Told, stop: Event
+        self,
+        hub: Installation,
+        inbox: Inbox,
+        request: ImportRequest,
+        examined: Examined,
+        job: Job,
+        progress: ImportProgress,
+        stop: Event,
     ) -> None:
         self._hub = hub
         self._examined = examined
         self._job = job
-        self._told = told
+        self._progress = progress
         self._stop = stop
         self._before = dict(job.counts)
         self._counts = {name: job.counts.get(name, 0) for name in jobs.COUNTS}
-        self._pace = Pace(hub, inbox, told.waits, stop)
-        self._sink = self._sink_of(wish)
+        self._pace = Pace(hub, inbox, progress.waits, stop)
+        self._sink = self._sink_of(request)
         opened = examined.opened
-        errors = wish.errors or rejects_path(wish.path)
-        if errors.exists() and errors.samefile(wish.path):
+        errors = request.errors or rejects_path(request.path)
+        if errors.exists() and errors.samefile(request.path):
             raise ConfigurationError("--errors names the imported file itself; name another one.")
         self._rejects = RejectsFile(errors, examined.plan.header, opened.dialect.delimiter, job.errors_size)
 
     def run(self) -> Job:
         began, started_at = time.perf_counter(), clock.now()
-        self._told.started(self._examined, self._job)
+        self._progress.started(self._examined, self._job)
         state, why = jobs.OPEN, "It was stopped"
         try:
             state, why = self._rows() or (state, why)
@@ -128,7 +141,7 @@ class _Running:
                 if self._stop.is_set():
                     return None
                 self._sink.take(portion, clock.now(), partial(self._note, portion))
-                self._told.moved(reader.position, self._counts)
+                self._progress.moved(reader.position, self._counts)
         return (jobs.FAILED if reader.lost else jobs.DONE), reader.lost
 
     def _note(self, portion: Sequence[Record], database: Database, taken: Taken) -> None:
@@ -160,21 +173,23 @@ class _Running:
             return f"{name!r} was read to row {rows:,} only. {why}"
         if why:
             return f"{name!r} goes on behind row {rows:,}: {why.rstrip('.')}."
-        told = [f"{rejected:,} of {rows:,} rows of {name!r} were rejected."] if rejected else []
+        sentences = [f"{rejected:,} of {rows:,} rows of {name!r} were rejected."] if rejected else []
         if self._examined.opened.is_guessed:
             encoding = self._examined.opened.dialect.encoding
-            told.append(f"{name!r} is not in Unicode and was read as {encoding}; if that is wrong, say --encoding.")
-        return " ".join(told)
+            sentences.append(
+                f"{name!r} is not in Unicode and was read as {encoding}; if that is wrong, say --encoding."
+            )
+        return " ".join(sentences)
 
-    def _sink_of(self, wish: Wish) -> Sink:
+    def _sink_of(self, request: ImportRequest) -> Sink:
         hub, job = self._hub, self._job
         with read(hub.engine) as database:
-            if wish.kind == "codes":
+            if request.kind == "codes":
                 return CodeSink(hub.engine, campaigns.get(database, job.target), self._examined.plan)
             source = registry.get(database, hub.vault, job.target)
         if source.status == "paused":
             raise ConfigurationError(f"The source {source.name!r} is paused; `hub sources resume` takes it up again.")
-        if wish.kind == "products":
+        if request.kind == "products":
             return ProductSink(hub.engine, self._examined.plan, currency_of(source), job.at)
-        maker = maker_of(hub, wish, self._examined.plan, source, job.at)
+        maker = maker_of(hub, request, self._examined.plan, source, job.at)
         return MessageSink(hub.engine, source.id, maker, self._pace.append)

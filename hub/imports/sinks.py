@@ -35,7 +35,7 @@ class Taken(NamedTuple):
 
 class Tried(NamedTuple):
     """What would become of a row: a sentence why not, else what it changes. `warnings`: what mapping and schema leave out or
-    alter, a sentence each; `result` is that of rows which are no messages; `is_duplicate`: the campaign has the code
+    alter, a sentence each; `result` is that of rows which are not messages; `is_duplicate`: the campaign has the code
     already."""
 
     record: Record
@@ -128,8 +128,8 @@ class CodeSink:
             error = elsewhere.get(code, "")
             for each in same:
                 is_duplicate = is_known or each is not same[0]
-                told = {"code": code, "is_duplicate": is_duplicate}
-                tried.append(Tried(each, error, result=told, is_duplicate=is_duplicate))
+                result = {"code": code, "is_duplicate": is_duplicate}
+                tried.append(Tried(each, error, result=result, is_duplicate=is_duplicate))
         self._tried.update(codes)
         return sorted(tried, key=lambda each: each.record.number)
 

@@ -13,7 +13,7 @@ from hub.imports.products import ProductSink
 from hub.imports.reading import Reader
 from hub.imports.request import (
     Examined,
-    Wish,
+    ImportRequest,
     campaign_of,
     check,
     count_rows,
@@ -40,19 +40,19 @@ class Trial:
     is_partial: bool
 
 
-def dry_run(hub: Installation, wish: Wish, now: Micros, shown: int = 20, most: int | None = None) -> Trial:
+def dry_run(hub: Installation, request: ImportRequest, now: Micros, shown: int = 20, most: int | None = None) -> Trial:
     """What would become of each row, of the first `most` rows. Writes nothing. Raises ConfigurationError."""
-    examined = check(wish)
+    examined = check(request)
     with read(hub.engine) as database:
-        source = None if wish.kind == "codes" else source_of(hub, database, wish.target)
-        campaign = campaign_of(database, wish.target) if wish.kind == "codes" else None
+        source = None if request.kind == "codes" else source_of(hub, database, request.target)
+        campaign = campaign_of(database, request.target) if request.kind == "codes" else None
     sink: Sink
     if campaign is not None:
         sink = CodeSink(hub.engine, campaign, examined.plan)
-    elif wish.kind == "products":
-        sink = ProductSink(hub.engine, examined.plan, currency_of(source), wish.at or now)
+    elif request.kind == "products":
+        sink = ProductSink(hub.engine, examined.plan, currency_of(source), request.at or now)
     else:
-        sink = MessageSink(hub.engine, "", maker_of(hub, wish, examined.plan, source, wish.at or now), _nowhere)
+        sink = MessageSink(hub.engine, "", maker_of(hub, request, examined.plan, source, request.at or now), _nowhere)
     rows: list[Tried] = []
     rejected: list[Tried] = []
     warned: list[Tried] = []
@@ -107,12 +107,12 @@ def _row(tried: Tried) -> dict[str, Any]:
 
 def _meaning(change: Change) -> dict[str, Any]:
     """What applying the row changes, in the names of the canonical model."""
-    told: dict[str, Any] = {"source_id": change.source_id, "at": iso(change.at)}
-    told |= {name: value for name, value in change.fields.items() if value is not REMOVED}
-    told |= {f"identities.{each.type}": each.value for each in change.identities}
-    told |= {f"consents.{each.topic}": each.granted for each in change.consents}
+    row: dict[str, Any] = {"source_id": change.source_id, "at": iso(change.at)}
+    row |= {name: value for name, value in change.fields.items() if value is not REMOVED}
+    row |= {f"identities.{each.type}": each.value for each in change.identities}
+    row |= {f"consents.{each.topic}": each.granted for each in change.consents}
     for order in change.orders:
-        told |= {"order": order.id, **order.fields}
+        row |= {"order": order.id, **order.fields}
     for event in change.events:
-        told |= {"event": event.name, **event.properties}
-    return told
+        row |= {"event": event.name, **event.properties}
+    return row

@@ -20,7 +20,7 @@ from hub.core.locks import role_lock
 from hub.core.logging import logger
 from hub.imports import jobs
 from hub.imports.jobs import Job
-from hub.imports.request import Wish, admit, check
+from hub.imports.request import ImportRequest, admit, check
 from hub.imports.running import LOCK
 from hub.inbox.queue import Inbox
 from hub.runtime.process.installation import Installation
@@ -62,20 +62,20 @@ class Uploads:
             raise
         return path
 
-    def admit(self, wish: Wish) -> Job:
+    def admit(self, request: ImportRequest) -> Job:
         """Check the stored file and begin to import it. Raises ConfigurationError, and then the file is gone."""
         try:
-            wish = replace(wish, options={**_as_options(wish), "upload": wish.path.name})
-            job = admit(self._hub, wish, check(wish))
+            request = replace(request, options={**_as_options(request), "upload": request.path.name})
+            job = admit(self._hub, request, check(request))
         except BaseException:
-            wish.path.unlink(missing_ok=True)
+            request.path.unlink(missing_ok=True)
             raise
-        if job.options.get("upload") != wish.path.name:  # this file is being imported already
+        if job.options.get("upload") != request.path.name:  # this file is being imported already
             if self._upload_of(job) is not None:
-                wish.path.unlink(missing_ok=True)
+                request.path.unlink(missing_ok=True)
             else:
                 with write(self._hub.engine) as database:
-                    job = jobs.reassign(database, job.id, wish.options)
+                    job = jobs.reassign(database, job.id, request.options)
         self.wake()
         return job
 
@@ -123,9 +123,9 @@ class Uploads:
     def _import(self, job: Job) -> None:
         path = self._upload_of(job)
         assert path is not None, "jobs are chosen by their files"
-        wish = replace(_wish_of(job, path), errors=self.folder / f"{job.id}.errors.csv")
+        request = replace(_request_of(job, path), errors=self.folder / f"{job.id}.errors.csv")
         try:
-            done = imports.run(self._hub, self._inbox, wish, stop=self._stop)
+            done = imports.run(self._hub, self._inbox, request, stop=self._stop)
         except Busy:
             self._stop.wait(AGAIN_S)
         except ConfigurationError as error:
@@ -169,20 +169,20 @@ def _within(parts: Iterable[bytes], limit: int) -> Iterator[bytes]:
         yield part
 
 
-def _as_options(wish: Wish) -> dict[str, object]:
+def _as_options(request: ImportRequest) -> dict[str, object]:
     """What another process needs to import this file as it was asked for."""
     return {
-        "target": wish.target,
-        "fields": dict(wish.fields),
-        "delimiter": wish.delimiter,
-        "encoding": wish.encoding,
-        "dates": wish.dates,
-        "at": wish.at,
-        "is_quiet": wish.is_quiet,
-        "takes_warnings": wish.takes_warnings,
+        "target": request.target,
+        "fields": dict(request.fields),
+        "delimiter": request.delimiter,
+        "encoding": request.encoding,
+        "dates": request.dates,
+        "at": request.at,
+        "is_quiet": request.is_quiet,
+        "takes_warnings": request.takes_warnings,
     }
 
 
-def _wish_of(job: Job, path: Path) -> Wish:
+def _request_of(job: Job, path: Path) -> ImportRequest:
     given = {name: value for name, value in job.options.items() if name != "upload"}
-    return Wish(job.kind, path, job.name, job.actor, **given, options=job.options)
+    return ImportRequest(job.kind, path, job.name, job.actor, **given, options=job.options)

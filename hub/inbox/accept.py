@@ -16,7 +16,7 @@ from hub.inbox.queue import Inbox
 from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest
 from hub.sdk.contract import Source
 from hub.sdk.errors import Busy, InboundError, PayloadInvalid, TooLarge
-from hub.sdk.values import Erasure, ErasureRequest, InboundRequest, Question, Reply
+from hub.sdk.values import Erasure, ErasureRequest, InboundRequest, Question, Received, Reply
 
 T = TypeVar("T")
 log = logger("inbox")
@@ -35,6 +35,22 @@ class Paused(Busy):
     """This source is paused in the hub; send it again later."""
 
     key = "paused"
+
+
+class Unusable(Busy):
+    """The connector of this source cannot be used at this moment; `hub doctor` says why. Send it again later."""
+
+    key = "unusable"
+
+
+class UnusableSource(Source):
+    """Stands for a source that is known but cannot be built: its senders must keep what they have."""
+
+    name = "unusable"
+    title = "Unusable"
+
+    def receive(self, request: InboundRequest) -> Received:  # noqa: ARG002 - the contract's
+        raise Unusable
 
 
 class Defect(Busy):
@@ -73,14 +89,20 @@ class Erasures(Protocol):
         ...
 
 
+Sources = Callable[[str], SourceDoor | None]
+"""Finds a source by the key in its URL; None for a key nobody has."""
+
+
 class Door:
-    """Takes requests for all sources. `sources` finds one by the key in its URL."""
+    """Takes requests for all sources. `sources` may be a moment old, `latest` is not: nobody is refused for what an
+    operator has changed already. Without `latest`, `sources` is as new."""
 
     def __init__(
-        self, inbox: Inbox, sources: Callable[[str], SourceDoor | None], settings: Settings, erasures: Erasures
+        self, inbox: Inbox, sources: Sources, settings: Settings, erasures: Erasures, *, latest: Sources | None = None
     ) -> None:
         self._inbox = inbox
         self._sources = sources
+        self._latest = latest or sources
         self._erasures = erasures
         self._body_limit = settings.body_limit
         self._inflated_limit = settings.inflated_limit
@@ -88,6 +110,8 @@ class Door:
     def answer(self, key: str, http: HttpRequest, now: Micros) -> Reply:
         """What the sender is told. A 2xx to a request with messages means that they are on disk."""
         door = self._sources(key)
+        if door is not None and door.is_paused:
+            door = self._latest(key)
         if door is None:
             self._inbox.refuse(UNKNOWN_SOURCE, "unknown_source", now)
             REFUSED.labels("unknown_source").inc()
@@ -99,18 +123,29 @@ class Door:
             raw = http.body(self._body_limit)
             body = inflate(raw, http.headers.get("content-encoding", ""), self._inflated_limit)
             request = _inbound(http, raw, body, now)
-            return self._accept(door, request, now)
+            return self._accept(door, request, self._received(key, door, request), now)
         except InboundError as error:
             self._inbox.refuse(door.connection_id, error.key, now)
             REFUSED.labels(error.key).inc()
             return refusal(door.source, request or _inbound(http, b"", b"", now), error)
 
-    def _accept(self, door: SourceDoor, request: InboundRequest, now: Micros) -> Reply:
-        source = door.source
-        received = _asked(door, lambda: source.receive(request))
+    def _received(self, key: str, door: SourceDoor, request: InboundRequest) -> Received:
+        """What the source makes of a request. Before it refuses one, it is asked as it is set up now: its secret may have
+        been changed a moment ago. Raises InboundError."""
+        try:
+            return _asked(door, request)
+        except Busy:
+            raise
+        except InboundError:
+            latest = self._latest(key)
+            if latest is None or latest.source is door.source:
+                raise
+            return _asked(latest, request)
+
+    def _accept(self, door: SourceDoor, request: InboundRequest, received: Received, now: Micros) -> Reply:
         if received.question is not None:
             found = self._erasures.ask(door.connection_id, received.question, now)
-            return received.reply if found is None else _asked(door, lambda: source.answer(request, found))
+            return received.reply if found is None else _guarded(door, lambda: door.source.answer(request, found))
         if received.erasure is not None:  # before its message can be applied
             self._erasures.register(door.connection_id, received.erasure, now)
         if received.messages:
@@ -127,7 +162,11 @@ def _inbound(http: HttpRequest, raw: bytes, body: bytes, now: Micros) -> Inbound
     )
 
 
-def _asked(door: SourceDoor, ask: Callable[[], T]) -> T:
+def _asked(door: SourceDoor, request: InboundRequest) -> Received:
+    return _guarded(door, lambda: door.source.receive(request))
+
+
+def _guarded(door: SourceDoor, ask: Callable[[], T]) -> T:
     """What the source's own code says of a request. Raises InboundError, whatever that code does."""
     try:
         return ask()

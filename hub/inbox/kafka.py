@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from hub.core.clock import Micros
 from hub.core.database import read, write
+from hub.core.filters import EVERY, RecordFilter
 from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.inbox import kafka_positions as positions
@@ -167,8 +168,8 @@ class KafkaInbox:
             self._oldest = (now, self._find_oldest())
         return self._oldest[1]
 
-    def refusals(self, since: Micros) -> list[Refusal]:
-        return self._before.refusals(since)
+    def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
+        return self._before.refusals(wanted)
 
     def prune(self, refusals_before: Micros) -> int:
         return self._before.prune(refusals_before) + self._truncate()

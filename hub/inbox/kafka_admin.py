@@ -82,7 +82,7 @@ class Admin:
             raise self._unreachable(error) from error
 
     def _offset(self, future: Future[Any]) -> int:
-        """A leader that did not answer in time is no error to the client, which then gives a negative offset."""
+        """A leader that did not answer in time is not an error to the client, which then gives a negative offset."""
         offset = int(self.result(future).offset)
         if offset < 0:
             raise Unreachable(f"{self._whose} Kafka cluster does not answer (a partition's leader is silent).")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hub.core.clock import LATEST, Micros
-from hub.inbox.codec import EncodedRow, decode, storable
+from hub.inbox.codec import EncodedRow, bounded_id, decode
 from hub.inbox.values import Message
 from hub.sdk.json import dumps, loads
 
@@ -60,5 +60,5 @@ def _is_ours(message: Message) -> bool:
         connection_id.isascii()
         and connection_id.isalnum()
         and len(connection_id) <= 26
-        and message_id == storable(message_id)
+        and message_id == bounded_id(message_id)
     )

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 from hub.core import wakeup
 from hub.core.clock import Micros
 from hub.core.database import read, write
+from hub.core.filters import EVERY, RecordFilter
 from hub.core.wakeup import MESSAGES, wake
 from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
@@ -147,8 +148,8 @@ class PostgresInbox:
         with read(self._engine) as connection:
             return connection.scalar(select(request.c.received_at).order_by(request.c.id).limit(1))
 
-    def refusals(self, since: Micros) -> list[Refusal]:
-        return list_refusals(self._engine, since)
+    def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
+        return list_refusals(self._engine, wanted)
 
     def prune(self, refusals_before: Micros) -> int:
         with write(self._engine) as connection:

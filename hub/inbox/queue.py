@@ -9,6 +9,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from hub.core.clock import Micros
+from hub.core.filters import EVERY, RecordFilter
 from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
 from hub.sdk.errors import HubError
 
@@ -88,8 +89,8 @@ class Inbox(Protocol):
         """When the oldest waiting message was received."""
         ...
 
-    def refusals(self, since: Micros) -> list[Refusal]:
-        """Refusals of the minutes from `since` on, oldest first."""
+    def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
+        """Refusals of the minutes that match, oldest first."""
         ...
 
     def prune(self, refusals_before: Micros) -> int:

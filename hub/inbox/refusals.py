@@ -8,8 +8,12 @@ from sqlalchemy import Connection, Engine, delete, select
 
 from hub.core.clock import Micros
 from hub.core.database import insert, read
+from hub.core.filters import RecordFilter
+from hub.core.narrowing import conditions
 from hub.inbox.tables import refusal
 from hub.inbox.values import Refusal
+
+_EQUAL = {"connection_id": refusal.c.connection_id, "reason": refusal.c.reason}
 
 
 def add_refusals(connection: Connection, counts: Mapping[tuple[str, str, Micros], int]) -> None:
@@ -27,13 +31,13 @@ def add_refusals(connection: Connection, counts: Mapping[tuple[str, str, Micros]
     )
 
 
-def list_refusals(engine: Engine, since: Micros) -> list[Refusal]:
-    """The minutes from `since` on, oldest first."""
+def list_refusals(engine: Engine, wanted: RecordFilter) -> list[Refusal]:
+    """The minutes that match, oldest first."""
     columns = (refusal.c.connection_id, refusal.c.reason, refusal.c.minute, refusal.c.count)
     order = (refusal.c.minute, refusal.c.connection_id, refusal.c.reason)
+    query = select(*columns).where(*conditions(wanted, _EQUAL, refusal.c.minute, (refusal.c.reason,)))
     with read(engine) as connection:
-        rows = connection.execute(select(*columns).where(refusal.c.minute >= since).order_by(*order))
-        return [Refusal(*row) for row in rows]
+        return [Refusal(*row) for row in connection.execute(query.order_by(*order))]
 
 
 def forget_refusals(connection: Connection, before: Micros) -> int:

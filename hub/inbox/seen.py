@@ -10,13 +10,24 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from hub.core.database import is_postgres
-from hub.inbox.tables import IS_WARNED, MessageRow
+from hub.core.narrowing import conditions
+from hub.core.prefixes import NAMED
+from hub.inbox.codec import bounded_id
+from hub.inbox.tables import IS_WARNED, NOT_APPLIED, MessageRow
 from hub.inbox.values import Cursor, MessageFilter, SeenRow, SeenTerms, Settled, StoredMessage
 
 MESSAGE: Any = MessageRow.__table__  # type: ignore[attr-defined]
 """Typed loosely: SQLModel declares its table only at run time."""
 
 Key = tuple[str, str]
+
+_EQUAL = {
+    "status": MESSAGE.c.state,
+    **{name: MESSAGE.c[name] for name in ("connection_id", "message_id", "reason", "source_id")},
+}
+_TOLD = (MESSAGE.c.message_id, MESSAGE.c.reason, MESSAGE.c.warnings)
+LAST_CHARACTER = "\U0010ffff"
+_OPEN_STATES = frozenset({"ignored", "quarantined"})
 
 _ARRAY_TYPES = {"received_at": "bigint", "at": "bigint", "revision": "int", "body": "bytea"}
 _NAMES = ", ".join(SeenRow._fields)
@@ -81,6 +92,35 @@ def count(state: Connection, wanted: MessageFilter) -> int:
     return state.scalar(select(func.count()).select_from(MESSAGE).where(*_conditions(wanted))) or 0
 
 
+def keys_beginning(state: Connection, text: str, connection_id: str | None = None, most: int = NAMED + 1) -> list[Key]:
+    """Keys of messages with this id, whatever their source; where there is none, of those whose id begins so. Each
+    source is looked at in the index of the primary key."""
+    whole = bounded_id(text)
+    sources = _sources(state) if connection_id is None else [connection_id]
+    columns = select(MESSAGE.c.connection_id, MESSAGE.c.message_id)
+    exact = columns.where(MESSAGE.c.connection_id.in_(sources), MESSAGE.c.message_id == whole)
+    found = [tuple(row) for row in state.execute(exact)]
+    if found or whole != text or not text:
+        return found
+    for source in sources:
+        begins = (MESSAGE.c.message_id >= text, MESSAGE.c.message_id < text + LAST_CHARACTER)
+        query = columns.where(MESSAGE.c.connection_id == source, *begins).order_by(MESSAGE.c.message_id)
+        found += [tuple(row) for row in state.execute(query.limit(most))]
+    return found[:most]
+
+
+def _sources(state: Connection) -> list[str]:
+    """Every source that messages came from, also removed ones: one step in the index each."""
+    found: list[str] = []
+    column = MESSAGE.c.connection_id
+    query = select(func.min(column))
+    following = state.scalar(query)
+    while following is not None:
+        found.append(following)
+        following = state.scalar(query.where(column > following))
+    return found
+
+
 def terms(state: Connection) -> SeenTerms:
     """Counts per state and reason, for the ledger; pruned rows are in its carried totals."""
     query = select(MESSAGE.c.state, MESSAGE.c.reason, func.count(), func.sum(MESSAGE.c.duplicates))
@@ -93,18 +133,14 @@ def terms(state: Connection) -> SeenTerms:
 
 
 def _conditions(wanted: MessageFilter) -> list[Any]:
-    conditions = []
-    for name in ("connection_id", "message_id", "state", "reason", "source_id"):
-        value = getattr(wanted, name)
-        if value is not None:
-            conditions.append(MESSAGE.c[name] == value)
-    if wanted.since is not None:
-        conditions.append(MESSAGE.c.received_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(MESSAGE.c.received_at < wanted.until)
+    found: list[Any] = conditions(wanted, _EQUAL, MESSAGE.c.received_at, _TOLD)
+    if wanted.status in _OPEN_STATES:
+        found.append(NOT_APPLIED)  # as the index of these says it: SQLite uses it for nothing else
+    if wanted.keys:
+        found.append(tuple_(MESSAGE.c.connection_id, MESSAGE.c.message_id).in_(wanted.keys))
     if wanted.is_warned:
-        conditions.append(IS_WARNED)
-    return conditions
+        found.append(IS_WARNED)
+    return found
 
 
 def _one_message() -> Any:

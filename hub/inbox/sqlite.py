@@ -19,6 +19,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from hub.core.clock import Micros
 from hub.core.database import insert, read, write
+from hub.core.filters import EVERY, RecordFilter
 from hub.core.wakeup import MESSAGES, wake
 from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
@@ -197,8 +198,8 @@ class SqliteInbox:
             found: Micros | None = connection.exec_driver_sql(_OLDEST, (position.request_id,)).scalar()
         return found
 
-    def refusals(self, since: Micros) -> list[Refusal]:
-        return list_refusals(self._engine, since)
+    def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
+        return list_refusals(self._engine, wanted)
 
     def prune(self, refusals_before: Micros) -> int:
         with read(self._state) as connection:

@@ -59,7 +59,7 @@ writers do not wait for each other."""
 
 _HAS_SOURCE_ID = text("source_id IS NOT NULL")
 _MAY_LOSE_BODY = text("body IS NOT NULL AND state <> 'quarantined'")
-_NOT_APPLIED = text("state <> 'applied'")
+NOT_APPLIED = text("state <> 'applied'")
 IS_WARNED = text("warnings <> '[]'")
 
 
@@ -73,7 +73,7 @@ class MessageRow(SQLModel, table=True):
         Index("message_source_id", "source_id", postgresql_where=_HAS_SOURCE_ID, sqlite_where=_HAS_SOURCE_ID),
         Index("message_body", "received_at", postgresql_where=_MAY_LOSE_BODY, sqlite_where=_MAY_LOSE_BODY),
         Index("message_warned", "received_at", postgresql_where=IS_WARNED, sqlite_where=IS_WARNED),
-        Index("message_open", "state", "received_at", postgresql_where=_NOT_APPLIED, sqlite_where=_NOT_APPLIED),
+        Index("message_open", "state", "received_at", postgresql_where=NOT_APPLIED, sqlite_where=NOT_APPLIED),
     )
 
     connection_id: str = Field(primary_key=True, max_length=26)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hub.core.clock import Micros
+from hub.core.filters import RecordFilter
 from hub.sdk.values import RawMessage
 
 UNKNOWN_SOURCE = "-"
@@ -116,17 +117,12 @@ Cursor = tuple[Micros, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class MessageFilter:
-    """Every field that is set must match; `since` counts, `until` does not (both are times of receipt). `is_warned`: only
-    messages of which something was left out or altered."""
+class MessageFilter(RecordFilter):
+    """Times are those of receipt. `keys`: (connection_id, message_id) of these alone. `is_warned`: only messages of which
+    something was left out or altered."""
 
-    connection_id: str | None = None
     message_id: str | None = None
-    state: str | None = None
-    reason: str | None = None
-    source_id: str | None = None
-    since: Micros | None = None
-    until: Micros | None = None
+    keys: tuple[tuple[str, str], ...] = ()
     is_warned: bool = False
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, select, update
 from hub.core.bulk import insert_many
 from hub.core.clock import Micros
 from hub.core.ids import new_id
+from hub.core.narrowing import conditions
 from hub.ledger.rules import KEPT_REASON_CHARS, kept
 from hub.ledger.tables import ATTEMPT, AUDIT, RECORD, RUN
 from hub.ledger.values import (
@@ -25,6 +26,8 @@ from hub.ledger.values import (
 )
 from hub.sdk.json import dumps, loads
 
+_EQUAL = {"status": RUN.c.result, **{name: RUN.c[name] for name in ("kind", "connection_id", "distribution_id")}}
+_TOLD = (RUN.c.id, RUN.c.detail)
 _FINISH = (
     update(ATTEMPT)
     .where(ATTEMPT.c.id == bindparam("attempt"))
@@ -194,15 +197,7 @@ def _page(
 
 
 def _matching(query: Select[Any], filters: RunFilter) -> Select[Any]:
-    for name in ("kind", "connection_id", "distribution_id", "result"):
-        wanted = getattr(filters, name)
-        if wanted is not None:
-            query = query.where(RUN.c[name] == wanted)
-    if filters.since is not None:
-        query = query.where(RUN.c.started_at >= filters.since)
-    if filters.until is not None:
-        query = query.where(RUN.c.started_at < filters.until)
-    return query
+    return query.where(*conditions(filters, _EQUAL, RUN.c.started_at, _TOLD))
 
 
 def _run(row: RowMapping) -> Run:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from hub.core.filters import RecordFilter
+
 Micros = int
 T = TypeVar("T")
 
@@ -29,15 +31,11 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Every field that is set must match; `since` counts, `until` does not."""
+class RunFilter(RecordFilter):
+    """Which runs. `status` is their result; times are when they began. Runs have no reason and no source_id."""
 
     kind: str | None = None
-    connection_id: str | None = None
     distribution_id: str | None = None
-    result: str | None = None
-    since: Micros | None = None
-    until: Micros | None = None
 
 
 class AttemptStart(NamedTuple):

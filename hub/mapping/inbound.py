@@ -92,7 +92,7 @@ class Inbound:
         before = len(draft.warnings)
         source_id = engine.source_id(draft)
         if source_id is not ABSENT and is_anonymous(source_id):
-            draft.warn("reserved_id", "who.source_id", "what begins with `anonymous:` is no source_id")
+            draft.warn("reserved_id", "who.source_id", "what begins with `anonymous:` is not a source_id")
             source_id = ABSENT
         own: tuple[Identity, ...] = ()
         if source_id is ABSENT:

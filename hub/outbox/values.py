@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from hub.core.filters import RecordFilter
 from hub.sdk.values import Operation
 
 Json = Any
@@ -125,18 +126,13 @@ class Policy(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Which deliveries; every field that is set must match. `since` counts, `until` does not."""
+class Filters(RecordFilter):
+    """Which deliveries. `status` is waiting, sent, skipped or dead; times are when they were decided."""
 
-    status: str | None = None  # waiting, sent, skipped or dead
-    connection_id: str | None = None
+    ids: tuple[str, ...] = ()
     operation: str | None = None
-    source_id: str | None = None
     distribution_id: str | None = None
     occasion_id: str | None = None
-    reason: str | None = None
-    since: Micros | None = None
-    until: Micros | None = None
 
 
 class Mapped(Protocol):

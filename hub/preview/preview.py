@@ -100,7 +100,7 @@ def source_mapping(hub: Installation, source: str) -> Inbound:
     """A source's mapping, over the examples of its settings. Raises ConfigurationError."""
     kind = get(hub.connectors, source).source_class
     if kind is None:
-        raise ConfigurationError(f"The connector {source!r} is no source; `hub connectors list` shows which are.")
+        raise ConfigurationError(f"The connector {source!r} is not a source; `hub connectors list` shows which are.")
     document = resolve(source, "", hub.folders).document
     return compile_inbound(document, connection_id="preview", options=example_settings(kind.Settings))
 
@@ -130,7 +130,7 @@ def _bench(hub: Installation, wish: Wish, now: Micros) -> tuple[Bench, Mapping[s
     found = get(hub.connectors, wish.destination)
     if found.destination_class is None:
         raise ConfigurationError(
-            f"The connector {wish.destination!r} is no destination; `hub connectors list` shows which are."
+            f"The connector {wish.destination!r} is not a destination; `hub connectors list` shows which are."
         )
     places = {name.removeprefix(HOSTS): str(url) for name, url in wish.settings.items() if name.startswith(HOSTS)}
     given = {name: value for name, value in wish.settings.items() if not name.startswith(HOSTS)}

@@ -23,13 +23,13 @@ from hub.profiles.rules.stamps import (
     matched,
     merge,
     stamp_time,
-    storable,
 )
-from hub.profiles.rules.views import Said, addresses_of, channel_trait, view
+from hub.profiles.rules.views import ConsentStatement, addresses_of, channel_trait, view
 from hub.profiles.values import AppliedChange, View
+from hub.sdk.text import storable
 
 Stamp = tuple[int, int, str, int]
-Word = tuple[Stamp, Said]
+Word = tuple[Stamp, ConsentStatement]
 
 
 class Imagined:
@@ -81,7 +81,7 @@ class Imagined:
         for consent in change.consents:
             stamp = consent_stamp(consent, key, 0, applied.received_at)
             source = consent.source and storable(consent.source)
-            word = (stamp, Said(bounded(consent.topic, 255), STATUS[consent.granted], stamp[0], source))
+            word = (stamp, ConsentStatement(bounded(consent.topic, 255), STATUS[consent.granted], stamp[0], source))
             if change.source_id is not None:
                 _keep(self._own, change.source_id, word)
             if consent.address:
@@ -104,7 +104,7 @@ class Imagined:
         ]
         return [(row[2], row[3]) for row in sorted(rows)]
 
-    def _consents_of(self, root: str, document: Document) -> Iterable[Said]:
+    def _consents_of(self, root: str, document: Document) -> Iterable[ConsentStatement]:
         """The latest word of each topic over all members, and the words about the present addresses."""
         latest: dict[str, Word] = {}
         for (member, topic), word in self._own.items():

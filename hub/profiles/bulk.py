@@ -58,18 +58,18 @@ def update_rows(
         connection.exec_driver_sql(_update_arrays(target, tuple(keys), tuple(names)), _arrays(rows))
         return
     changes = ", ".join([f"{name} = ?" for name in names])
-    wanted = " AND ".join([f"{key} = ?" for key in keys])
-    connection.exec_driver_sql(f"UPDATE {target.name} SET {changes} WHERE {wanted}", list(rows))
+    condition = " AND ".join([f"{key} = ?" for key in keys])
+    connection.exec_driver_sql(f"UPDATE {target.name} SET {changes} WHERE {condition}", list(rows))
 
 
 def select_by(connection: Connection, select: str, keys: Iterable[str], suffix: str = "") -> Sequence[Any]:
     """Rows of `select`, which ends in the name of the column that must be among `keys`; then `suffix`."""
-    wanted = list(keys)
-    if not wanted:
+    values = list(keys)
+    if not values:
         return []
     if is_postgres(connection):
-        return connection.exec_driver_sql(f"{select} = ANY(%b::text[]) {suffix}", (wanted,)).fetchall()
-    listed = orjson.dumps(wanted).decode()
+        return connection.exec_driver_sql(f"{select} = ANY(%b::text[]) {suffix}", (values,)).fetchall()
+    listed = orjson.dumps(values).decode()
     return connection.exec_driver_sql(f"{select} IN (SELECT value FROM json_each(?)) {suffix}", (listed,)).fetchall()
 
 
@@ -115,9 +115,9 @@ def _insert_arrays(target: Table) -> str:
 def _update_arrays(target: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> str:
     arrays = ", ".join([f"%b::{_array(target, name)}" for name in (*names, *keys)])
     changes = ", ".join([f"{name} = given.{name}" for name in names])
-    wanted = " AND ".join([f"{target.name}.{key} = given.{key}" for key in keys])
+    condition = " AND ".join([f"{target.name}.{key} = given.{key}" for key in keys])
     given = ", ".join([*names, *keys])
-    return f"UPDATE {target.name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {wanted}"
+    return f"UPDATE {target.name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {condition}"
 
 
 def _names(target: Table) -> str:

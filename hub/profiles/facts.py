@@ -18,11 +18,11 @@ from hub.profiles.rules.stamps import (
     matched,
     short_hash,
     stamp_time,
-    storable,
 )
 from hub.profiles.tables import ConsentRow, EventRow, IdentityRow
 from hub.profiles.values import AppliedChange
 from hub.sdk.json import dumps
+from hub.sdk.text import storable
 
 _IDENTITY = table(IdentityRow)
 _EVENT = table(EventRow)
@@ -62,8 +62,8 @@ def write_identities(connection: Connection, changes: Sequence[AppliedChange]) -
         for kind, sent, at in change.identities:
             value = matched(kind, sent)
             key = (change.source_id, bounded(kind, 64), value)
-            shown = None if sent == value else storable(sent)
-            row = (shown, stamp_time(at, applied.received_at), applied.message_key, applied.revision)
+            sent_as = None if sent == value else storable(sent)
+            row = (sent_as, stamp_time(at, applied.received_at), applied.message_key, applied.revision)
             if row is not (old := rows.setdefault(key, row)) and row[1:] < old[1:]:
                 rows[key] = row
     insert_rows(connection, _IDENTITY, [(*key, *row) for key, row in sorted(rows.items())], _EARLIEST)
@@ -115,9 +115,9 @@ def _event_stamp(row: Values) -> Values:
 
 
 class Consents(NamedTuple):
-    """How many were told, and of which (kind, subject, topic) the status is another now."""
+    """How many there were, and of which (kind, subject, topic) the status is another now."""
 
-    told: int
+    stored: int
     changed: Sequence[ConsentKey]
 
     def of(self, kind: str) -> tuple[tuple[str, str], ...]:
@@ -179,11 +179,11 @@ def withdraw_facts(connection: Connection, reapplied: Sequence[AppliedChange]) -
         gone = _IDENTITY.c.source_id == bindparam("owner"), _IDENTITY.c.message_key == bindparam("message")
         parameters = [{"owner": owner, "message": applied.message_key} for owner, applied in held]
         connection.execute(delete(_IDENTITY).where(*gone), parameters)
-        told = _EVENT.c.connection_id == bindparam("source"), _EVENT.c.message_id == bindparam("message")
+        of_message = _EVENT.c.connection_id == bindparam("source"), _EVENT.c.message_id == bindparam("message")
         parameters = [
             {"owner": owner, "source": applied.connection_id, "message": applied.message_id} for owner, applied in held
         ]
-        connection.execute(delete(_EVENT).where(_EVENT.c.source_id == bindparam("owner"), *told), parameters)
+        connection.execute(delete(_EVENT).where(_EVENT.c.source_id == bindparam("owner"), *of_message), parameters)
     keys = sorted({applied.message_key for applied in reapplied})
     connection.execute(delete(_CONSENT).where(_CONSENT.c.message_key.in_(keys)))
 

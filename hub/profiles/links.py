@@ -74,7 +74,7 @@ def hold_for_new(connection: Connection, changes: Iterable[AppliedChange]) -> No
 
 
 def write_links(connection: Connection, changes: Sequence[AppliedChange], gone: set[str]) -> tuple[int, set[str]]:
-    """Store links, except those of erased ids; how many were told, and whose redirects must be drawn again."""
+    """Store links, except those of erased ids; how many there were, and whose redirects must be drawn again."""
     rows: dict[Pair, Stamp] = {}
     for applied in changes:
         for link in applied.change.links:
@@ -83,16 +83,16 @@ def write_links(connection: Connection, changes: Sequence[AppliedChange], gone: 
             stamp = (stamp_time(link.at, applied.received_at), applied.message_key, applied.revision)
             pair = ordered((link.loser, link.survivor))
             rows[pair] = min(rows.get(pair, stamp), stamp)
-    told = len(rows)
+    link_count = len(rows)
     reapplied = [applied for applied in changes if applied.revision]
     if not reapplied:
         rows = _unknown(connection, rows)
     if not rows and not reapplied:
-        return told, set()
+        return link_count, set()
     _lock(connection)
     loosened = _withdraw(connection, reapplied)
     insert_rows(connection, _LINK, [(*pair, *stamp) for pair, stamp in sorted(rows.items())], _EARLIEST)
-    return told, loosened | {end for pair in rows for end in pair}
+    return link_count, loosened | {end for pair in rows for end in pair}
 
 
 def redraw(connection: Connection, touched: set[str]) -> set[str]:
@@ -103,18 +103,18 @@ def redraw(connection: Connection, touched: set[str]) -> set[str]:
     if not touched:
         return set()
     people = {one for one in touched if not is_anonymous(one)}
-    wanted = clusters(_links_among(connection, people, "<>"))
-    wanted.update((one, one) for one in people - wanted.keys())
-    stored = stored_redirects(connection, wanted)
-    moved = {one for one, root in wanted.items() if stored.get(one, one) != root}
+    survivors = clusters(_links_among(connection, people, "<>"))
+    survivors.update((one, one) for one in people - survivors.keys())
+    stored = stored_redirects(connection, survivors)
+    moved = {one for one, root in survivors.items() if stored.get(one, one) != root}
     shadows = (touched - people) | _shadows_of(connection, moved)
-    wanted |= _claims(connection, shadows, wanted)
-    stored |= stored_redirects(connection, wanted.keys() - stored.keys())
-    changed = [(one, stored[one], wanted[one]) for one in sorted(stored) if stored[one] != wanted[one]]
+    survivors |= _claims(connection, shadows, survivors)
+    stored |= stored_redirects(connection, survivors.keys() - stored.keys())
+    changed = [(one, stored[one], survivors[one]) for one in sorted(stored) if stored[one] != survivors[one]]
     rows = [(None if root == one else root, one) for one, _, root in changed]
     update_rows(connection, _PROFILE, ["source_id"], ["survivor"], rows)
     roots = {root for _, before, after in changed for root in (before, after)}
-    return {root for root in roots if wanted.get(root, root) == root}
+    return {root for root in roots if survivors.get(root, root) == root}
 
 
 def stored_redirects(connection: Connection, source_ids: Iterable[str]) -> dict[str, str]:
@@ -146,10 +146,10 @@ def links_of(connection: Connection, source_id: str) -> list[dict[str, Any]]:
     around = circle(connection, source_id)
     query = "SELECT at, loser, survivor FROM profile_link WHERE"
     own = sorted(around.people or around.anonymous)
-    told = {tuple(row) for end in _PAIR for row in select_by(connection, f"{query} {end}", own)}
+    rows = {tuple(row) for end in _PAIR for row in select_by(connection, f"{query} {end}", own)}
     among = f"AND {_AMONG.format('survivor', '=')}"
-    told.update(map(tuple, select_by(connection, f"{query} loser", sorted(around.anonymous), among)))
-    roots = _claims(connection, {loser for _, loser, _ in told if is_anonymous(loser)}, {})
+    rows.update(map(tuple, select_by(connection, f"{query} loser", sorted(around.anonymous), among)))
+    roots = _claims(connection, {loser for _, loser, _ in rows if is_anonymous(loser)}, {})
     return [
         {
             "loser": loser,
@@ -157,7 +157,7 @@ def links_of(connection: Connection, source_id: str) -> list[dict[str, Any]]:
             "at": at,
             "is_followed": is_anonymous(end) or not is_anonymous(roots.get(loser, end)),
         }
-        for at, loser, end in sorted(told)
+        for at, loser, end in sorted(rows)
     ]
 
 
@@ -184,11 +184,11 @@ def _links_among(connection: Connection, start: Iterable[str], sort: str) -> set
     frontier = set(start)
     while frontier:
         known |= frontier
-        wanted = sorted(frontier)
+        ends = sorted(frontier)
         reached: set[Pair] = set()
         for end, other in (_PAIR, _PAIR[::-1]):
             query = f"SELECT loser, survivor FROM profile_link WHERE {end}"
-            reached.update(map(tuple, select_by(connection, query, wanted, f"AND {_AMONG.format(other, sort)}")))
+            reached.update(map(tuple, select_by(connection, query, ends, f"AND {_AMONG.format(other, sort)}")))
         found |= reached
         frontier = {end for pair in reached for end in pair} - known
     return found
@@ -223,11 +223,11 @@ def _claims(connection: Connection, shadows: set[str], chosen: Mapping[str, str]
 
 def _outermost(connection: Connection, shadows: Iterable[str]) -> dict[str, set[str]]:
     """Anonymous ids to the smallest and the greatest source_id linked to them: two steps in an index for each."""
-    wanted = sorted(shadows)
+    ids = sorted(shadows)
     if is_postgres(connection):
-        rows = connection.exec_driver_sql(f"{_ENDS} unnest(%b::text[]) AS k(value)", (wanted,))
+        rows = connection.exec_driver_sql(f"{_ENDS} unnest(%b::text[]) AS k(value)", (ids,))
     else:
-        rows = connection.exec_driver_sql(f"{_ENDS} json_each(?) AS k", (orjson.dumps(wanted).decode(),))
+        rows = connection.exec_driver_sql(f"{_ENDS} json_each(?) AS k", (orjson.dumps(ids).decode(),))
     return {one: {low, high} for one, low, high in rows if low is not None}
 
 

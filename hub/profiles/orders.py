@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from hub.core.clock import Micros
 from hub.profiles.bulk import insert_rows, select_by, select_pairs, table
 from hub.profiles.facts import owners
-from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time, storable, withdraw
+from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time, withdraw
 from hub.profiles.tables import CustomerOrderRow
 from hub.profiles.values import AppliedChange
 from hub.sdk.json import canonical, loads
+from hub.sdk.text import storable
 
 _ORDER = table(CustomerOrderRow)
 _COLUMNS = ("source_id", "order_id", "shown_id", "fields", "refunds", "created_at")
@@ -36,16 +37,16 @@ def write_orders(connection: Connection, changes: Sequence[AppliedChange], now: 
     """Merge the orders of these changes; how many differ now."""
     reapplied = [applied for applied in changes if applied.revision]
     telling = [applied for applied in changes if applied.change.orders]
-    wanted = {key: shown for applied in telling for key, shown in _keys(applied)}
-    if not wanted and not reapplied:
+    keys = {key: sent_id for applied in telling for key, sent_id in _keys(applied)}
+    if not keys and not reapplied:
         return 0
-    orders = _read(connection, sorted(wanted), sorted({owner for applied in reapplied for owner in owners(applied)}))
+    orders = _read(connection, sorted(keys), sorted({owner for applied in reapplied for owner in owners(applied)}))
     touched: set[Key] = set()
     for applied in reapplied:
         for owner in owners(applied):
             touched |= {key for key in orders if key[0] == owner and _withdraw(orders[key], applied)}
-    for key, shown in wanted.items():
-        orders.setdefault(key, _Order(shown, {}, {}, now))
+    for key, sent_id in keys.items():
+        orders.setdefault(key, _Order(sent_id, {}, {}, now))
     for applied in telling:
         touched |= _merge(orders, applied)
     rows = [
@@ -77,8 +78,8 @@ def _read(connection: Connection, pairs: Sequence[Key], owned_by: Sequence[str])
     rows = list(select_pairs(connection, _ORDER, _COLUMNS, ("source_id", "order_id"), pairs))
     rows += select_by(connection, f"SELECT {', '.join(_COLUMNS)} FROM customer_order WHERE source_id", owned_by)
     return {
-        (source_id, order_id): _Order(shown, loads(fields), loads(refunds), created_at)
-        for source_id, order_id, shown, fields, refunds, created_at in rows
+        (source_id, order_id): _Order(sent_id, loads(fields), loads(refunds), created_at)
+        for source_id, order_id, sent_id, fields, refunds, created_at in rows
     }
 
 
@@ -89,11 +90,11 @@ def _withdraw(order: _Order, applied: AppliedChange) -> bool:
 
 def _merge(orders: dict[Key, _Order], applied: AppliedChange) -> set[Key]:
     touched = set()
-    for (key, _), said in zip(_keys(applied), applied.change.orders, strict=False):
+    for (key, _), statement in zip(_keys(applied), applied.change.orders, strict=False):
         order = orders[key]
-        at = stamp_time(said.at, applied.received_at)
-        fields = merge(order.fields, entries(said.fields, at, applied.message_key, applied.revision))
-        refunds = merge(order.refunds, entries(said.refunds, at, applied.message_key, applied.revision))
+        at = stamp_time(statement.at, applied.received_at)
+        fields = merge(order.fields, entries(statement.fields, at, applied.message_key, applied.revision))
+        refunds = merge(order.refunds, entries(statement.refunds, at, applied.message_key, applied.revision))
         if fields or refunds or not order.fields:
             touched.add(key)
     return touched

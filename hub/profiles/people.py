@@ -23,13 +23,13 @@ class People:
         """source_id to the `profile` of a mapping's scope; a merged profile's is its survivor's. Unknown ones lack."""
         return store.views(database, source_ids)
 
-    def refused(self, database: Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    def refused(self, database: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Of (source_id, consent topic) pairs those that may not be sent to, with the reason `consent`."""
-        topics = sorted({topic for _, topic in wanted})
-        states = store.consent_for(database, {source_id for source_id, _ in wanted}, topics)
+        topics = sorted({topic for _, topic in pairs})
+        states = store.consent_for(database, {source_id for source_id, _ in pairs}, topics)
         return {
             (source_id, topic): REFUSED
-            for source_id, topic in wanted
+            for source_id, topic in pairs
             if source_id in states and states[source_id][topic].is_granted is False
         }
 

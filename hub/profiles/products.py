@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from hub.core.clock import Micros
 from hub.profiles.bulk import insert_rows, select_by, table
-from hub.profiles.rules.catalogue import completed, public_product, wanted
+from hub.profiles.rules.catalogue import completed, product_ids_of, public_product
 from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time
 from hub.profiles.tables import ProductRow
 from hub.sdk.json import canonical, loads
@@ -22,7 +22,7 @@ _PRODUCT = table(ProductRow)
 _REPLACE = "ON CONFLICT (product_id) DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at"
 
 
-class ProductSaid(NamedTuple):
+class ProductStatement(NamedTuple):
     """What one row says of a product: `fields` as public_product shows them, metadata under `metadata.<key>`.
 
     `key` stands for the row in stamps; of two rows of one moment the greater counts.
@@ -34,17 +34,17 @@ class ProductSaid(NamedTuple):
     fields: Mapping[str, Any]
 
 
-def write_products(connection: Connection, said: Sequence[ProductSaid], now: Micros) -> int:
+def write_products(connection: Connection, statements: Sequence[ProductStatement], now: Micros) -> int:
     """Merge rows into the catalogue, the later word per field; how many products differ now."""
-    wanted = sorted({bounded(each.product_id, 255) for each in said})
+    ids = sorted({bounded(each.product_id, 255) for each in statements})
     query = "SELECT product_id, fields, created_at FROM product WHERE product_id"
-    stored = {row[0]: (loads(row[1]), row[2]) for row in select_by(connection, query, wanted)}
+    stored = {row[0]: (loads(row[1]), row[2]) for row in select_by(connection, query, ids)}
     touched: dict[str, tuple[Document, Micros]] = {}
-    for each in said:
+    for each in statements:
         key = bounded(each.product_id, 255)
         document, created_at = stored.setdefault(key, ({}, now))
-        news = entries(each.fields, stamp_time(each.at, now), each.key, 0)
-        if merge(document, news) or not document:
+        stated = entries(each.fields, stamp_time(each.at, now), each.key, 0)
+        if merge(document, stated) or not document:
             touched[key] = (document, created_at)
     rows = [
         (key, canonical(document).decode(), created_at, now) for key, (document, created_at) in sorted(touched.items())
@@ -70,7 +70,7 @@ def page(connection: Connection, after: str, limit: int) -> list[dict[str, Any]]
 
 def with_products(connection: Connection, orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Orders as they are shown and sent: their items completed from the catalogue."""
-    ids = {key for order in orders for key in wanted(order.get("items"))}
+    ids = {key for order in orders for key in product_ids_of(order.get("items"))}
     known = products(connection, ids) if ids else {}
     if not known:
         return list(orders)

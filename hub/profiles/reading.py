@@ -13,7 +13,15 @@ from hub.profiles.bulk import select_by
 from hub.profiles.links import links_of, stored_redirects
 from hub.profiles.products import with_products
 from hub.profiles.rules.stamps import Document, address_subject, join, matched
-from hub.profiles.rules.views import Said, addresses_of, channel_trait, consents_of, public, public_order, view
+from hub.profiles.rules.views import (
+    ConsentStatement,
+    addresses_of,
+    channel_trait,
+    consents_of,
+    public,
+    public_order,
+    view,
+)
 from hub.profiles.values import ConsentState, View
 from hub.sdk.json import loads
 
@@ -50,9 +58,9 @@ def show(connection: Connection, source_id: str) -> dict[str, Any] | None:
     counting = "SELECT key, count(*) FROM event WHERE source_id"
     counts: dict[str, int] = dict(map(tuple, select_by(connection, counting, members, "GROUP BY key")))
     merged = [member for member in members if member != root]
-    shown = public(_views(connection, people, removed=False)[root], counts, _orders(connection, members), merged)
-    shown["links"] = links(connection, root)
-    return shown if root == source_id else {**shown, "redirected_from": source_id}
+    profile = public(_views(connection, people, removed=False)[root], counts, _orders(connection, members), merged)
+    profile["links"] = links(connection, root)
+    return profile if root == source_id else {**profile, "redirected_from": source_id}
 
 
 def links(connection: Connection, source_id: str) -> list[dict[str, Any]]:
@@ -117,14 +125,14 @@ def find(connection: Connection, identity_type: str, value: str) -> list[str]:
 
 def holders(connection: Connection, addresses: Iterable[str]) -> dict[str, set[str]]:
     """Address, as consents know it, to the source_ids of those whose present e-mail or phone it is."""
-    wanted = sorted(set(addresses))
+    subjects = sorted(set(addresses))
     found: set[str] = set()
     for kind in ("email", "phone"):
         query = f"SELECT source_id FROM identity WHERE type = '{kind}' AND value"
-        found.update(row[0] for row in select_by(connection, query, wanted))
+        found.update(row[0] for row in select_by(connection, query, subjects))
     _, people = _read(connection, found)
     held = _holders(people)
-    return {address: {root for root, _ in held.get(address, ())} for address in wanted}
+    return {address: {root for root, _ in held.get(address, ())} for address in subjects}
 
 
 def consent_for(
@@ -135,8 +143,8 @@ def consent_for(
     A topic such as `email.news` is also denied where its channel, `email`, is. Unknown source_ids are left out.
     """
     roots, people = _read(connection, source_ids)
-    said = _consents(connection, people)
-    states = {root: {topic: _state(topic, said[root]) for topic in topics} for root in people}
+    consents = _consents(connection, people)
+    states = {root: {topic: _state(topic, consents[root]) for topic in topics} for root in people}
     return {source_id: states[root] for source_id, root in roots.items()}
 
 
@@ -154,10 +162,10 @@ def terms(connection: Connection) -> dict[str, int]:
     }
 
 
-def _state(topic: str, said: Sequence[Said]) -> ConsentState:
+def _state(topic: str, consents: Sequence[ConsentStatement]) -> ConsentState:
     channel = topic.partition(".")[0]
-    of_topic = consents_of(word for word in said if word.topic == topic).get(topic)
-    of_channel = consents_of(word for word in said if word.topic == channel).get(channel)
+    of_topic = consents_of(consent for consent in consents if consent.topic == topic).get(topic)
+    of_channel = consents_of(consent for consent in consents if consent.topic == channel).get(channel)
     deciding = of_topic
     if of_channel is not None and (of_topic is None or of_channel["status"] == "denied"):
         deciding = of_channel
@@ -170,17 +178,17 @@ def _state(topic: str, said: Sequence[Said]) -> ConsentState:
 def _read(connection: Connection, source_ids: Iterable[str]) -> tuple[dict[str, str], dict[str, _Person]]:
     """Each known source_id to its survivor, and the survivors with everyone merged into them."""
     query = "SELECT source_id, survivor, fields FROM profile WHERE source_id"
-    asked = select_by(connection, query, sorted(set(source_ids)))
-    roots = {source_id: survivor or source_id for source_id, survivor, _ in asked}
-    known = {source_id: fields for source_id, _, fields in asked}
-    wanted = sorted(set(roots.values()))
-    absent = [root for root in wanted if root not in known]
+    rows = select_by(connection, query, sorted(set(source_ids)))
+    roots = {source_id: survivor or source_id for source_id, survivor, _ in rows}
+    known = {source_id: fields for source_id, _, fields in rows}
+    survivors = sorted(set(roots.values()))
+    absent = [root for root in survivors if root not in known]
     known.update([(row[0], row[2]) for row in select_by(connection, query, absent)])
     merged: dict[str, list[tuple[str, str]]] = {}
     query = "SELECT survivor, source_id, fields FROM profile WHERE survivor"
-    for root, source_id, fields in select_by(connection, query, wanted):
+    for root, source_id, fields in select_by(connection, query, survivors):
         merged.setdefault(root, [(root, known[root])]).append((source_id, fields))
-    people = {root: _joined(merged[root]) if root in merged else _alone(root, known[root]) for root in wanted}
+    people = {root: _joined(merged[root]) if root in merged else _alone(root, known[root]) for root in survivors}
     return roots, people
 
 
@@ -195,9 +203,9 @@ def _joined(members: list[tuple[str, str]]) -> _Person:
 
 def _views(connection: Connection, people: dict[str, _Person], *, removed: bool) -> dict[str, View]:
     identities = _identities(connection, people)
-    said = _consents(connection, people)
+    consents = _consents(connection, people)
     return {
-        root: view(root, person.document, identities.get(root, ()), said[root], removed=removed)
+        root: view(root, person.document, identities.get(root, ()), consents[root], removed=removed)
         for root, person in people.items()
     }
 
@@ -212,24 +220,24 @@ def _identities(connection: Connection, people: dict[str, _Person]) -> dict[str,
     return {root: [(row[2], row[3]) for row in sorted(rows)] for root, rows in grouped.items()}
 
 
-def _consents(connection: Connection, people: dict[str, _Person]) -> dict[str, list[Said]]:
+def _consents(connection: Connection, people: dict[str, _Person]) -> dict[str, list[ConsentStatement]]:
     """By survivor, the latest word of each topic over all its members, and the words about its present addresses."""
     owner = {member: root for root, person in people.items() for member in person.members}
     query = "SELECT subject, topic, status, at, source, refusal, message_key FROM consent WHERE kind = '{}' AND subject"
-    latest: dict[tuple[str, str], tuple[Any, Said]] = {}
+    latest: dict[tuple[str, str], tuple[Any, ConsentStatement]] = {}
     for subject, topic, status, at, source, refusal, key in select_by(connection, query.format("profile"), owner):
         place, stamp = (owner[subject], topic), (at, refusal, key)
         if place not in latest or stamp > latest[place][0]:
-            latest[place] = (stamp, Said(topic, status, at, source))
-    said: dict[str, list[Said]] = {root: [] for root in people}
-    for (root, _), (_, word) in latest.items():
-        said[root].append(word)
+            latest[place] = (stamp, ConsentStatement(topic, status, at, source))
+    consents: dict[str, list[ConsentStatement]] = {root: [] for root in people}
+    for (root, _), (_, consent) in latest.items():
+        consents[root].append(consent)
     holders = _holders(people)
     for subject, topic, status, at, source, _, _ in select_by(connection, query.format("address"), sorted(holders)):
         for root, trait in holders[subject]:
             if channel_trait(topic) in (trait, None):
-                said[root].append(Said(topic, status, at, source))
-    return said
+                consents[root].append(ConsentStatement(topic, status, at, source))
+    return consents
 
 
 def _holders(people: dict[str, _Person]) -> dict[str, list[tuple[str, str]]]:

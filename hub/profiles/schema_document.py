@@ -64,7 +64,7 @@ def by_kind(given: Any, name: str) -> dict[str, Any]:
 
 
 def without_shown(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema as it is shown, without what is no part of its definition, so that it can be given back."""
+    """A schema as it is shown, without what is not part of its definition, so that it can be given back."""
     return {field: value for field, value in given.items() if field not in _SHOWN}
 
 

@@ -42,7 +42,7 @@ def merge(connection: Connection, changes: Sequence[AppliedChange], now: Micros,
     gone = erased(connection, linked, digest) if linked else set()
     links, relinked = write_links(connection, changes, gone)
     hold_for_new(connection, changes)
-    created, changed, told = _merge_profiles(connection, changes, with_rows(changes) - gone, now)
+    created, changed, changed_fields = _merge_profiles(connection, changes, with_rows(changes) - gone, now)
     joined = redraw(connection, relinked | {one for one in created if is_anonymous(one)})
     withdraw_facts(connection, [applied for applied in changes if applied.revision])
     write_identities(connection, changes)
@@ -54,10 +54,12 @@ def merge(connection: Connection, changes: Sequence[AppliedChange], now: Micros,
         tuple(sorted(changed)),
         events,
         orders,
-        consents.told,
+        consents.stored,
         links,
-        memberships=tuple(sorted((one, name[len(AUDIENCE) :]) for one, name in told if name.startswith(AUDIENCE))),
-        readdressed=tuple(sorted((one, name) for one, name in told if name in ADDRESSES)),
+        memberships=tuple(
+            sorted((one, name[len(AUDIENCE) :]) for one, name in changed_fields if name.startswith(AUDIENCE))
+        ),
+        readdressed=tuple(sorted((one, name) for one, name in changed_fields if name in ADDRESSES)),
         consented=consents.of("profile"),
         addressed=consents.of("address"),
         joined=tuple(sorted(joined)),
@@ -81,18 +83,18 @@ def _merge_profiles(
             by_profile.setdefault(applied.previous, []).append(applied)
     created: set[str] = set()
     changed: set[str] = set()
-    told: dict[str, set[str]] = {}
+    changed_fields: dict[str, set[str]] = {}
     waiting = set(by_profile)
     while waiting:  # once, unless another worker makes the same profile at this moment
         stored = _read_locked(connection, waiting)
-        new, rewritten = _merged(by_profile, waiting, stored, now, told)
+        new, rewritten = _merged(by_profile, waiting, stored, now, changed_fields)
         update_rows(connection, _PROFILE, ["source_id"], ["fields", "updated_at", "version"], rewritten)
         created |= insert_new(connection, _PROFILE, "source_id", new)
         changed |= {row[-1] for row in rewritten}
         waiting = {row[0] for row in new} - created
     changed |= created
     rows: list[Values] = [(source_id, "{}", None, now, now, 1) for source_id in sorted(bare - by_profile.keys())]
-    pairs = {(source_id, name) for source_id, names in told.items() for name in names}
+    pairs = {(source_id, name) for source_id, names in changed_fields.items() for name in names}
     return created | insert_new(connection, _PROFILE, "source_id", rows), changed, pairs
 
 
@@ -105,24 +107,24 @@ def _read_locked(connection: Connection, source_ids: set[str]) -> dict[str, tupl
 
 def _merged(
     by_profile: dict[str, list[AppliedChange]],
-    wanted: set[str],
+    source_ids: set[str],
     stored: dict[str, tuple[str, int]],
     now: Micros,
-    told: dict[str, set[str]],
+    changed_fields: dict[str, set[str]],
 ) -> tuple[list[Values], list[Values]]:
     """Rows to insert and rows to update. A profile that a message only spoke of before is never made anew.
 
-    `told` gets the watched fields of each profile whose values differ.
+    `changed_fields` gets the watched fields of each profile whose values differ.
     """
     new: list[Values] = []
     rewritten: list[Values] = []
-    for source_id in sorted(wanted):
+    for source_id in sorted(source_ids):
         text, version = stored.get(source_id, ("{}", 0))
         document: Document = loads(text) if len(text) > 2 else {}
         watched = _watched(by_profile[source_id])
         before = {name: shown_value(document, name) for name in watched}
         is_spoken_of, has_changed = _apply(document, source_id, by_profile[source_id])
-        told[source_id] = {name for name in watched if shown_value(document, name) != before[name]}
+        changed_fields[source_id] = {name for name in watched if shown_value(document, name) != before[name]}
         if version and has_changed:
             rewritten.append((canonical(document).decode(), now, version + 1, source_id))
         elif not version and is_spoken_of:
@@ -148,6 +150,6 @@ def _apply(document: Document, source_id: str, changes: Sequence[AppliedChange])
         if change.source_id == source_id:
             is_spoken_of = True
             if change.fields:
-                said = contribution(change, applied.message_key, applied.revision, applied.received_at)
-                has_changed |= merge_documents(document, said)
+                contributed = contribution(change, applied.message_key, applied.revision, applied.received_at)
+                has_changed |= merge_documents(document, contributed)
     return is_spoken_of, has_changed

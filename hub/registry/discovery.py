@@ -165,7 +165,9 @@ def _installed(name: str, package: str) -> Found:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        words = f"The entry point {name!r} names {package!r}, which is no installed package; reinstall or remove it."
+        words = (
+            f"The entry point {name!r} names {package!r}, which is not an installed package; reinstall or remove it."
+        )
         return Found(name, Path(), package, "package", error=words)
     return _inspect(name, Path(spec.submodule_search_locations[0]), package, "package")
 

@@ -231,12 +231,12 @@ class Response:
     received_at: datetime
 
     def json(self) -> Json:
-        """The body as JSON. Raises Unreadable if it is not JSON."""
+        """The body as JSON, made storable: no NUL and no half of a surrogate pair. Raises Unreadable if it is not JSON."""
         from hub.sdk.errors import Unreadable
-        from hub.sdk.json import loads
+        from hub.sdk.json import loads_storable
 
         try:
-            return loads(self.body)
+            return loads_storable(self.body)
         except ValueError as error:
             unknown = self.status < 300  # the vendor may have done what it was asked (contract rule 6)
             raise Unreadable(

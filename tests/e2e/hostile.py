@@ -78,7 +78,7 @@ def _replaced(good: Any) -> Iterator[tuple[str, bytes]]:
 
 
 def _texts(good: Any) -> Iterator[tuple[str, bytes]]:
-    """Bodies that are no JSON, or more than a message."""
+    """Bodies that are not JSON, or more than a message."""
     whole = json.dumps(good).encode()
     yield from {
         "nothing": b"", "a space": b" ", "cut": whole[: len(whole) // 2], "more behind": whole + b"}", "twice": whole * 2,

@@ -58,7 +58,7 @@ def test_a_failed_delivery_is_seen_explained_and_replayed(hub: RunningHub, vendo
     assert "Invalid Campaign ID" in shown["detail"] + shown["attempts"][0]["response"]
     assert "incentive_code" in shown["attempts"][0]["request"]
 
-    hub.cli("replay", "deliveries", "--connection", "crm", "--json")
+    hub.cli("replay", "deliveries", "--connection", "crm", "--yes", "--json")
     books = settled(hub)
 
     assert (books["sent"], books["dead"]) == (6, 0)

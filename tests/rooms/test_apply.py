@@ -486,7 +486,7 @@ def test_quarantined_messages_are_cured_by_a_corrected_mapping_and_the_books_sta
         {"id": "a", "who": "u1", "set": {"name": "Ada"}, "defect": True}, {"id": "b", "who": "u2", "unstorable": True}
     )
     hub.applies()
-    assert hub.replays(corrected, state="quarantined") == {"applied": 2}
+    assert hub.replays(corrected, status="quarantined") == {"applied": 2}
     assert set(hub.states().values()) == {("applied", "")}
     assert hub.everyone()[0]["traits"] == {"name": "Ada"}
     assert hub.balance() == (2, 2)
@@ -496,7 +496,7 @@ def test_a_replay_takes_back_what_the_new_mapping_no_longer_says(hub):
     hub.receives({"id": "a", "who": "u1", "at": 1, "set": {"name": "Ada", "email": "a@b.c"}, "events": ["x"]})
     hub.receives({"id": "b", "who": "u1", "at": 2, "set": {"email": "b@b.c"}, "events": ["x"]})
     hub.applies()
-    assert hub.replays(corrected, state="applied") == {"applied": 2}
+    assert hub.replays(corrected, status="applied") == {"applied": 2}
     (profile,) = hub.everyone()
     assert profile["traits"] == {"name": "Ada"}
     assert profile["events"] == {"x": 2}
@@ -511,7 +511,7 @@ def test_an_older_value_returns_when_its_message_is_replayed_with_the_newer_one(
     hub.receives({"id": "a", "who": "u1", "at": 1, "set": {"email": "old@b.c"}})
     hub.receives({"id": "b", "who": "u1", "at": 2, "set": {"email": "new@b.c"}})
     hub.applies()
-    hub.replays(lambda _: OnlyOld(), state="applied")
+    hub.replays(lambda _: OnlyOld(), status="applied")
     assert hub.everyone()[0]["traits"] == {"email": "old@b.c"}
 
 
@@ -522,7 +522,7 @@ def test_an_applied_message_that_the_new_mapping_ignores_leaves_no_trace_but_its
 
     hub.receives({"id": "a", "who": "u1", "set": {"name": "Ada"}, "events": ["x"]})
     hub.applies()
-    assert hub.replays(lambda _: Ignores(), state="applied") == {"ignored": 1}
+    assert hub.replays(lambda _: Ignores(), status="applied") == {"ignored": 1}
     assert hub.states() == {"a": ("ignored", "no_rule")}
     assert hub.everyone()[0]["traits"] == {}
     assert hub.everyone()[0]["events"] == {}
@@ -536,7 +536,7 @@ def test_a_broken_new_mapping_takes_nothing_away(hub):
 
     hub.receives({"id": "a", "who": "u1", "set": {"name": "Ada"}})
     hub.applies()
-    assert hub.replays(lambda _: Broken(), state="applied") == {"failed": 1}
+    assert hub.replays(lambda _: Broken(), status="applied") == {"failed": 1}
     assert hub.states() == {"a": ("applied", "")}
     assert hub.everyone()[0]["traits"] == {"name": "Ada"}
 

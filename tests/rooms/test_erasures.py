@@ -429,6 +429,30 @@ def test_a_removed_source_tells_nobody_any_more(desk: Desk) -> None:
     assert shown["callbacks"][0]["state"] == "skipped"
 
 
+def test_a_source_added_a_moment_ago_tells_its_controller_all_the_same(whole: Whole, hears: Controller) -> None:
+    looked_before = LiveConnections(whole.hub)
+    looked_before.snapshot()
+    desk = Desk(whole, hears)
+    desk.watch = ErasureWatch(whole.hub, looked_before)
+    desk.asks("r-1")
+    whole.applies()
+    desk.looks()
+    assert hears.statuses() == ["completed"]
+
+
+def test_a_callback_waits_for_a_connector_that_is_missing_for_a_while(desk: Desk) -> None:
+    desk.asks("r-1")
+    desk.whole.applies()
+    connectors = dict(desk.whole.hub.connectors)
+    desk.whole.hub.__dict__["connectors"] = {}
+    ErasureWatch(desk.whole.hub).step(clock.now())
+    assert desk.hears.calls == []
+
+    desk.whole.hub.__dict__["connectors"] = connectors
+    desk.looks(clock.now() + HOUR)
+    assert desk.hears.statuses() == ["completed"]
+
+
 def _current(desk: Desk) -> Connection:
     from hub.registry import store
 

@@ -14,7 +14,7 @@ from hub.admin.connections import add_source
 from hub.core import clock
 from hub.core.database import read, write
 from hub.imports import export
-from hub.imports.request import Wish
+from hub.imports.request import ImportRequest
 from hub.inbox.values import AcceptedRequest
 from hub.profiles import reading
 from hub.profiles.erasure import lift
@@ -78,7 +78,7 @@ def test_what_was_exported_imports_into_an_empty_hub_without_loss(people: Whole,
     before = seen(people)
     path, _ = exported(people, tmp_path)
     _start_anew(people, before)
-    job = imports.run(people.hub, people.inbox, Wish("customers", path, path.name, "tests"))
+    job = imports.run(people.hub, people.inbox, ImportRequest("customers", path, path.name, "tests"))
     people.applies()
 
     assert (job.counts["accepted"], job.counts["rejected"]) == (4, 0)
@@ -95,7 +95,7 @@ def test_a_file_that_comes_back_undoes_nothing_that_was_said_since(whole: Whole,
     whole.receives({"type": "identify", "userId": "u1", "traits": {"plan": "pro"}, **refusal})
     whole.applies()
     path.write_text(path.read_text("utf-8-sig").replace("gold", "silver"))
-    imports.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    imports.run(whole.hub, whole.inbox, ImportRequest("customers", path, path.name, "tests"))
     whole.applies()
 
     profile = whole.profile("u1")
@@ -117,7 +117,7 @@ def test_an_address_that_is_only_an_identity_survives_the_way_through_a_file(who
     assert before["u1"] == {"email": ["ada@example.com"]}
     path, rows = exported(whole, tmp_path)
     _start_anew(whole, before)
-    imports.run(whole.hub, whole.inbox, Wish("customers", path, path.name, "tests"))
+    imports.run(whole.hub, whole.inbox, ImportRequest("customers", path, path.name, "tests"))
     whole.applies()
 
     assert [row["identities.email"] for row in rows] == ["ada@example.com", ""], "where no trait says it"

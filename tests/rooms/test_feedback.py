@@ -173,7 +173,7 @@ def test_a_change_of_mapping_is_followed_and_told(whole: Whole, iterable: Connec
     ("name", "patch", "words"),
     [
         ("iterable-feedbak", None, "There is no mapping 'iterable-feedbak'; there are .*iterable-feedback"),
-        ("no name", None, "no mapping name"),
+        ("no name", None, "not a mapping name"),
         ("braze", None, "no `rules` for what comes in"),
         (None, "rules: {nothing: null}", "there is no 'nothing' to delete"),
         (None, "who: {source_id: [", "patch of the connection"),

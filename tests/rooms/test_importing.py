@@ -17,10 +17,9 @@ from hub.campaigns import store as campaigns
 from hub.core import clock
 from hub.core.clock import DAY, iso
 from hub.core.database import read, write
-from hub.imports import Told, jobs
-from hub.imports import request as wish
+from hub.imports import ImportProgress, jobs, request
 from hub.imports.jobs import Job
-from hub.imports.request import Wish, rejects_path
+from hub.imports.request import ImportRequest, rejects_path
 from hub.imports.tables import IMPORT
 from hub.imports.trial import dry_run, trial_json
 from hub.inbox import seen
@@ -43,22 +42,22 @@ class Files:
         self.folder = folder
         self.path = folder / "people.csv"
 
-    def wish(self, content: str | bytes | None = None, kind: str = "customers", **more: Any) -> Wish:
+    def request(self, content: str | bytes | None = None, kind: str = "customers", **more: Any) -> ImportRequest:
         if content is not None:
             self.path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return Wish(kind, self.path, self.path.name, "tests", **more)
+        return ImportRequest(kind, self.path, self.path.name, "tests", **more)
 
     def imports(self, content: str | bytes | None = None, kind: str = "customers", **more: Any) -> Job:
         """Import a file and apply what came of it."""
-        job = self.runs(self.wish(content, kind, **more))
+        job = self.runs(self.request(content, kind, **more))
         self.whole.applies()
         return job
 
-    def runs(self, wish: Wish, **more: Any) -> Job:
-        return imports.run(self.whole.hub, self.whole.inbox, wish, **more)
+    def runs(self, request: ImportRequest, **more: Any) -> Job:
+        return imports.run(self.whole.hub, self.whole.inbox, request, **more)
 
     def tries(self, content: str, kind: str = "customers", **more: Any) -> Any:
-        return trial_json(dry_run(self.whole.hub, self.wish(content, kind, **more), clock.now()))
+        return trial_json(dry_run(self.whole.hub, self.request(content, kind, **more), clock.now()))
 
     @property
     def rejected(self) -> list[dict[str, str]]:
@@ -118,7 +117,7 @@ def test_the_same_rows_in_another_order_of_rows_and_columns_are_the_same_message
 
 
 def test_what_a_file_says_again_after_another_file_said_otherwise_counts(files: Files) -> None:
-    """Three exports without a time: the third says what the first did, and is no repetition of it."""
+    """Three exports without a time: the third says what the first did, and is not a repetition of it."""
     for place, tier in enumerate(("gold", "silver", "gold")):
         files.imports(f"source_id,tier,nth\nu1,{tier},\nu{place + 7},{tier},\n")
 
@@ -268,7 +267,7 @@ def test_an_order_is_taken_whole_or_not_at_all(files: Files) -> None:
     assert counts(files.imports(header + "".join(rows.values()), "orders")) == (14, 1, 13)
 
     told = {row["order_id"]: row["error"] for row in files.rejected if row["order_id"]}
-    assert told["o1"] == "quantity: the text is no decimal number."
+    assert told["o1"] == "quantity: the text is not a decimal number."
     assert told["o2"] == "total: the rows of one order, lines 4 to 5, say different things."
     assert "say so with --map 'note=item.NAME'" in told["o3"]
     assert told["o4"].startswith("In line 9, of the same order: The row has 3 cells")
@@ -295,9 +294,9 @@ def test_rejected_rows_of_an_order_are_corrected_together(files: Files) -> None:
 @pytest.mark.usefixtures("small_portions")
 def test_an_import_that_was_cut_off_never_parts_an_order(files: Files) -> None:
     lines = "".join(f"o{number},u1,{item}\n" for number in range(12) for item in "ABC") + "o0,u1,D\n"
-    asked = files.wish("order_id,source_id,sku\n" + lines, "orders")
+    asked = files.request("order_id,source_id,sku\n" + lines, "orders")
     with pytest.raises(Killed):
-        files.runs(asked, told=KilledAfter(2))
+        files.runs(asked, progress=KilledAfter(2))
     job = files.runs(asked)
     files.whole.applies()
 
@@ -498,7 +497,7 @@ class Killed(BaseException):
     """Stands for a process that dies: nothing of what follows runs."""
 
 
-class KilledAfter(Told):
+class KilledAfter(ImportProgress):
     def __init__(self, portions: int) -> None:
         self.left = portions
 
@@ -510,7 +509,7 @@ class KilledAfter(Told):
 
 @pytest.fixture
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wish, "PORTION_ROWS", 10)
+    monkeypatch.setattr(request, "PORTION_ROWS", 10)
 
 
 def many(count: int) -> str:
@@ -523,7 +522,7 @@ def many(count: int) -> str:
 @pytest.mark.usefixtures("small_portions")
 def test_an_import_that_was_cut_off_goes_on_behind_its_position(files: Files) -> None:
     with pytest.raises(Killed):
-        files.runs(files.wish(many(50)), told=KilledAfter(2))
+        files.runs(files.request(many(50)), progress=KilledAfter(2))
     with read(files.whole.engine) as database:
         (open_job,) = jobs.open_jobs(database)
     assert (open_job.position, counts(open_job)) == (20, (20, 19, 1))
@@ -550,7 +549,7 @@ def test_a_crash_between_the_messages_and_the_position_loses_and_doubles_nothing
     with monkeypatch.context() as patch:
         patch.setattr(jobs, "advance", advance)
         with pytest.raises(Killed):
-            files.runs(files.wish(many(50)))
+            files.runs(files.request(many(50)))
     done = files.imports()
 
     assert counts(done) == (50, 47, 3)
@@ -562,7 +561,7 @@ def test_a_crash_between_the_messages_and_the_position_loses_and_doubles_nothing
 @pytest.mark.usefixtures("small_portions")
 def test_an_import_can_be_begun_again_instead(files: Files) -> None:
     with pytest.raises(Killed):
-        files.runs(files.wish(many(50)), told=KilledAfter(2))
+        files.runs(files.request(many(50)), progress=KilledAfter(2))
     done = files.imports(resumes=False)
 
     assert counts(done) == (50, 47, 3)
@@ -572,7 +571,7 @@ def test_an_import_can_be_begun_again_instead(files: Files) -> None:
 @pytest.mark.usefixtures("small_portions")
 def test_read_differently_it_is_another_import(files: Files) -> None:
     with pytest.raises(Killed):
-        files.runs(files.wish(many(50)), told=KilledAfter(2))
+        files.runs(files.request(many(50)), progress=KilledAfter(2))
     done = files.imports(fields={"email": "metadata.mail"})
 
     assert counts(done) == (50, 50, 0)
@@ -582,11 +581,11 @@ def test_read_differently_it_is_another_import(files: Files) -> None:
 def test_a_stop_leaves_it_open_and_says_so_in_the_sync_log(files: Files) -> None:
     stop = Event()
 
-    class StopsAfterOne(Told):
+    class StopsAfterOne(ImportProgress):
         def moved(self, bytes_read: int, counts: Any) -> None:
             stop.set()
 
-    job = files.runs(files.wish(many(50)), told=StopsAfterOne(), stop=stop)
+    job = files.runs(files.request(many(50)), progress=StopsAfterOne(), stop=stop)
 
     assert (job.state, job.position) == ("open", 10)
     with read(files.whole.engine) as database:
@@ -596,12 +595,12 @@ def test_a_stop_leaves_it_open_and_says_so_in_the_sync_log(files: Files) -> None
 
 
 def test_two_imports_do_not_run_at_the_same_time(files: Files) -> None:
-    class Another(Told):
+    class Another(ImportProgress):
         def moved(self, bytes_read: int, counts: Any) -> None:
             with pytest.raises(ConfigurationError, match="Another file is being imported"):
-                files.runs(files.wish())
+                files.runs(files.request())
 
-    assert files.runs(files.wish(PEOPLE), told=Another()).state == "done"
+    assert files.runs(files.request(PEOPLE), progress=Another()).state == "done"
 
 
 # ── room in the inbox ────────────────────────────────────────────────────────────────────────────────────────────
@@ -618,12 +617,12 @@ def test_an_import_leaves_room_for_webhooks_and_waits_for_the_apply_role(
     object.__setattr__(whole.hub.settings, "inbox_limit", 40)
     told: list[str] = []
 
-    class Applies(Told):
+    class Applies(ImportProgress):
         def waits(self, why: str) -> None:
             told.append(why)
             whole.applies()
 
-    job = files.runs(files.wish(many(50)), told=Applies())
+    job = files.runs(files.request(many(50)), progress=Applies())
 
     assert job.state == "done"
     assert told[0].endswith("messages wait to be applied, and an import may let 20 wait")
@@ -639,7 +638,7 @@ def test_an_import_that_nobody_applies_stops_with_a_sentence_and_goes_on_later(
     monkeypatch.setattr(pace, "PATIENCE_S", 0.0)
     object.__setattr__(files.whole.hub.settings, "inbox_limit", 40)
     with pytest.raises(Busy, match="is the hub running"):
-        files.runs(files.wish(many(50)))
+        files.runs(files.request(many(50)))
     files.whole.applies()
     object.__setattr__(files.whole.hub.settings, "inbox_limit", 1_000)
 
@@ -719,7 +718,7 @@ def test_codes_and_their_position_are_one_transaction(files: Files, monkeypatch:
     campaign(files, "spring")
     content = "code\n" + "".join(f"C-{number}\n" for number in range(50))
     with pytest.raises(Killed):
-        files.runs(files.wish(content, "codes", target="spring"), told=KilledAfter(3))
+        files.runs(files.request(content, "codes", target="spring"), progress=KilledAfter(3))
     done = files.imports(None, "codes", target="spring")
 
     assert (done.counts["accepted"], done.counts["duplicates"]) == (50, 0)

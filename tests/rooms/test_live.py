@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +14,7 @@ from hub.core.database import write
 from hub.registry import store
 from hub.runtime.live import connections as live
 from hub.runtime.live.connections import LiveConnections
+from tests.harness import eventually
 from tests.rooms.whole import Whole
 
 
@@ -97,13 +99,65 @@ def test_a_source_added_a_moment_ago_is_found_for_its_first_message(whole: Whole
     assert connections.connection("01J00000000000000000000001") is None
 
 
-def test_a_source_is_found_by_its_key_as_soon_as_it_is_added(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "UNKNOWN_LOOK_S", 0.0)
+def test_a_source_is_found_by_its_key_as_soon_as_it_is_added(whole: Whole) -> None:
     connections = LiveConnections(whole.hub)
-    connections.snapshot()
+    assert connections.source_connection("nobodys-key") is None, "which looked, a moment ago"
     with write(whole.engine) as database:
         added = add_source(whole.hub, database, clock.now(), "segment", "app", {}, "tests")
     found = connections.source_connection(str(added.source_key))
     assert found is not None
     assert found.id == added.id
-    assert connections.source_connection("nobodys-key") is None
+
+
+def test_what_is_asked_for_now_is_looked_for_now_and_those_who_wait_share_a_look(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = LiveConnections(whole.hub)
+    connections.snapshot()
+    go_on, looks, look = threading.Event(), count_of(connections, monkeypatch), connections._look
+
+    def slow() -> None:
+        assert go_on.wait(5)
+        look()
+
+    monkeypatch.setattr(connections, "_look", slow)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(connections.latest) for _ in range(8)]
+        eventually(lambda: all(each.running() for each in waiting))
+        go_on.set()
+        for each in waiting:
+            each.result(5)
+    assert 1 <= looks() <= 3, "one that was under way, and one for all who came meanwhile"
+    with write(whole.engine) as database:
+        pause(database, clock.now(), whole.web, "a look", "tests")
+    assert connections.latest().connections[whole.web.id].status == "paused"
+
+
+def test_guessing_keys_is_cheap_and_fills_no_memory(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "REMEMBERED", 3)
+    connections = LiveConnections(whole.hub)
+    connections.snapshot()
+    looks = count_of(connections, monkeypatch)
+
+    for _ in range(50):
+        assert connections.source_connection("nobodys-key") is None
+    assert looks() == 1, "that nobody has it is remembered"
+    assert connections.source_connection("x" * 65) is None
+    assert looks() == 1, "no key is so long"
+
+    for number in range(10):
+        connections.source_connection(f"guess-{number}")
+    assert len(connections._unknown) <= 3
+    monkeypatch.setattr(live, "REMEMBER_S", 0.0)
+    before = looks()
+    connections.source_connection("another")
+    connections.source_connection("another")
+    assert looks() == before + 2, "not for long, though"
+
+
+def count_of(connections: LiveConnections, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How often the connections are looked for in the database."""
+    looks: list[None] = []
+    look = connections._look
+    monkeypatch.setattr(connections, "_look", lambda: (looks.append(None), look()))
+    return lambda: len(looks)

@@ -12,7 +12,7 @@ from hub import imports
 from hub.core import clock
 from hub.core.database import read, write
 from hub.imports.jobs import Job
-from hub.imports.request import Wish, rejects_path
+from hub.imports.request import ImportRequest, rejects_path
 from hub.imports.trial import dry_run, trial_json
 from hub.profiles import products
 from hub.sdk.json import loads
@@ -29,12 +29,12 @@ class Catalogue:
         self.whole = whole
         self.path = folder / "products.csv"
 
-    def wish(self, content: str, **more: Any) -> Wish:
+    def request(self, content: str, **more: Any) -> ImportRequest:
         self.path.write_text(content)
-        return Wish("products", self.path, self.path.name, "tests", **more)
+        return ImportRequest("products", self.path, self.path.name, "tests", **more)
 
     def imports(self, content: str, **more: Any) -> Job:
-        return imports.run(self.whole.hub, self.whole.inbox, self.wish(content, **more))
+        return imports.run(self.whole.hub, self.whole.inbox, self.request(content, **more))
 
     def of(self, *product_ids: str) -> dict[str, dict[str, Any]]:
         with read(self.whole.engine) as database:
@@ -65,7 +65,7 @@ def test_rows_become_products(catalogue: Catalogue) -> None:
     with read(catalogue.whole.engine) as database:
         assert [each["product_id"] for each in products.page(database, "", 1)] == ["p1"]
         assert [each["product_id"] for each in products.page(database, "p1", 9)] == ["p2"]
-    assert catalogue.whole.books().terms["accepted"] == 0, "they are no messages"
+    assert catalogue.whole.books().terms["accepted"] == 0, "they are not messages"
 
 
 def test_what_was_said_last_counts_per_field_in_whatever_order_the_rows_come(catalogue: Catalogue) -> None:
@@ -95,7 +95,7 @@ def test_each_rejected_row_says_why(catalogue: Catalogue) -> None:
 
 
 def test_a_dry_run_tells_row_by_row_and_writes_nothing(catalogue: Catalogue) -> None:
-    shown = trial_json(dry_run(catalogue.whole.hub, catalogue.wish(HEADER + TENT + ",,,,,,,,,x\n"), clock.now()))
+    shown = trial_json(dry_run(catalogue.whole.hub, catalogue.request(HEADER + TENT + ",,,,,,,,,x\n"), clock.now()))
 
     assert (shown["rows"], shown["accepted"], shown["rejected"]) == (2, 1, 1)
     assert shown["first_rows"][0]["result"]["price"] == 19900

@@ -20,7 +20,7 @@ from hub.runtime.live.mappings import MappingWatch
 from hub.runtime.upkeep.housekeeping import tidy
 from tests.rooms.whole import Whole
 
-QUARANTINED = MessageFilter(state="quarantined")
+QUARANTINED = MessageFilter(status="quarantined")
 
 
 def replay(whole: Whole, wanted: MessageFilter = QUARANTINED, *, is_dry: bool = False) -> dict[str, int]:
@@ -78,7 +78,7 @@ def test_a_corrected_mapping_cures_the_quarantine(empty_engine: Engine, tmp_path
 def test_an_order_is_audited_before_it_runs_and_names_nobody(whole: Whole) -> None:
     whole.connect("crm", "profiles")
     whole.identifies("ada", email="ada@example.com")
-    replay(whole, MessageFilter(source_id="ada", state="applied"))
+    replay(whole, MessageFilter(source_id="ada", status="applied"))
     whole.delivers()
     order = Filters(status="sent", source_id="ada")
     assert replay_deliveries(whole.hub, order, clock.now(), "tests", is_dry=True) == {"matching": 1}
@@ -98,7 +98,7 @@ def test_replayed_messages_change_the_profile_and_send_nothing(whole: Whole) -> 
     whole.identifies("ada", email="ada@example.com")
     before, sent = whole.profile("ada"), len(whole.deliveries())
 
-    done = replay(whole, MessageFilter(state="applied"))
+    done = replay(whole, MessageFilter(status="applied"))
 
     assert done == {"matching": 2, "applied": 2}
     assert whole.profile("ada") == before
@@ -134,7 +134,7 @@ def test_many_dead_letters_are_spread_over_time_page_by_page(whole: Whole, monke
     assert {row["status"] for row in whole.deliveries()} == {"dead"}
     monkeypatch.setattr(replays, "PAGE", 2)
 
-    done = replay_deliveries(whole.hub, Filters(), clock.now(), "tests", connection="crm", per_s=0.1)
+    done = replay_deliveries(whole.hub, Filters(), clock.now(), "tests", per_s=0.1)
 
     assert done == {"matching": 5, "replayed": 5}
     due = sorted(row["due_at"] for row in whole.deliveries())
@@ -146,5 +146,5 @@ def test_messages_whose_body_is_gone_are_counted_and_left_alone(whole: Whole) ->
     whole.identifies("ada", email="ada@example.com")
     tidy(whole.hub, whole.inbox, clock.now() + (whole.hub.settings.replay_days + 1) * DAY)
 
-    assert replay(whole, MessageFilter(state="applied")) == {"matching": 1, "no_body": 1}
+    assert replay(whole, MessageFilter(status="applied")) == {"matching": 1, "no_body": 1}
     assert whole.profile("ada") is not None

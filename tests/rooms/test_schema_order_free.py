@@ -159,7 +159,7 @@ def test_a_replay_after_a_change_of_schema_ends_like_that_schema_from_the_start(
     run(engine, split(data.draw(st.permutations(messages)), [2, 4]), before)
     with read(engine) as state:
         revision = next_revision(state, NOW)
-    done = replay(engine, MessageFilter(state="applied"), under(after), HOOKS, revision, NOW)
+    done = replay(engine, MessageFilter(status="applied"), under(after), HOOKS, revision, NOW)
     assert done == {"applied": len(messages)}
     with read(engine) as state:
         assert {row.schema_hash for row in seen.page(state, MessageFilter(), None, 99)} == {after.hash}

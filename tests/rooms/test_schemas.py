@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from hub.admin import schemas
 from hub.admin.replays import replay_messages
 from hub.admin.schemas import (
     add_key,
@@ -30,6 +29,7 @@ from hub.ledger.values import RunFilter
 from hub.preview.preview import Wish, preview
 from hub.profiles import schema_store
 from hub.runtime.apply.mappers import hooks_of, mapper_of
+from hub.runtime.live import schemas as live_schemas
 from hub.runtime.live.schemas import LiveSchemas, installed
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
@@ -43,7 +43,7 @@ TRAITS = {"points": "120", "tier": "gold", "shoe": 42, "home": {"lat": 51.45, "l
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every message sees the schema of that moment."""
-    monkeypatch.setattr(schemas, "LOOK_S", 0.0)
+    monkeypatch.setattr(live_schemas, "LOOK_S", 0.0)
 
 
 def define(whole: Whole, kind: str, document: Any) -> None:
@@ -107,7 +107,7 @@ def test_a_changed_schema_is_followed_and_a_replay_uses_the_one_of_now(whole: Wh
     assert metadata(whole) == {"points": "140"}
 
     define(whole, "profile", {"properties": {"points": "number"}})
-    replay_messages(whole.hub, MessageFilter(state="applied"), clock.now(), "tests", is_dry=False)
+    replay_messages(whole.hub, MessageFilter(status="applied"), clock.now(), "tests", is_dry=False)
     assert metadata(whole) == {"points": 140}
     whole.books()
 
@@ -164,7 +164,7 @@ def test_schemas_are_read_again_only_when_one_changed(whole: Whole, at_once: Non
     assert one.hash
     assert live.snapshot() is one
     define(whole, "profile", dict(reversed(PROFILE.items())))
-    assert live.snapshot() is one, "the same schema in another order is no other version"
+    assert live.snapshot() is one, "the same schema in another order is not another version"
     define(whole, "event", {"properties": {"x": "number"}})
     two = live.snapshot()
     assert two.hash not in ("", one.hash)
@@ -276,7 +276,7 @@ def test_a_message_applied_again_names_the_version_of_then(whole: Whole) -> None
     assert warnings(whole)[sent] == [("schema_wrong_type", "metadata.points")]
 
     define(whole, "profile", PROFILE)
-    replay_messages(whole.hub, MessageFilter(state="applied"), clock.now(), "tests", is_dry=False)
+    replay_messages(whole.hub, MessageFilter(status="applied"), clock.now(), "tests", is_dry=False)
     assert warnings(whole)[sent] == []
     assert hashes(whole)[sent] == LiveSchemas(whole.hub).snapshot().hash != before
     assert metadata(whole) == {"points": 12}
@@ -290,7 +290,7 @@ def test_messages_that_lost_something_are_counted_found_and_replayed_alone(whole
         {"type": "identify", "userId": "ben", "traits": {"points": "many"}},
     )
     whole.applies()
-    wanted = MessageFilter(state="applied", is_warned=True)
+    wanted = MessageFilter(status="applied", is_warned=True)
     with read(whole.engine) as database:
         [run] = ledger.runs(database, RunFilter(kind="apply")).items
         assert [row.message_id for row in seen.page(database, wanted, None, 9)] == [lossy]

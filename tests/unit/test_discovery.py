@@ -163,7 +163,7 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch)
 
     assert (found["acme"].origin, found["acme"].destination_class.title) == ("package", "Acme")
     assert found["acme"].simulator_class().__name__ == "AcmeSimulator"
-    assert "no installed package" in found["ghost"].error
+    assert "not an installed package" in found["ghost"].error
 
 
 def test_an_unknown_name_is_answered_with_those_there_are():

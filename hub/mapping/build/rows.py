@@ -187,7 +187,7 @@ class RowBuilder(ValueBuilder):
             return self.row(child, place, Want(kind="string"))
         steps = parse_path(str(child.value))
         if steps is None:
-            self._complain(child, place, f"{child.value!r} is no key")
+            self._complain(child, place, f"{child.value!r} is not a key")
             return None
         note(named, steps, whole=True)
         return None
@@ -260,7 +260,7 @@ class RowBuilder(ValueBuilder):
         text = str(self._plain(node, name, name))
         steps = parse_path(text)
         if steps is None:
-            self._complain(node.value[name], place, f"{text!r} is no path inside a pair")
+            self._complain(node.value[name], place, f"{text!r} is not a path inside a pair")
             return None
         return Path("pair", steps, text)
 

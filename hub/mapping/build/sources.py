@@ -53,7 +53,7 @@ class Reader:
         return path if path.startswith(self.within) else f"{self.within}.{path}"
 
     def source(self, text: str, mark: Mark, place: str, *, whole: bool = True) -> FromPath | Formula | None:
-        """A path, or an expression where the text is no plain path."""
+        """A path, or an expression where the text is not a plain path."""
         steps = parse_path(text)
         if steps is None:
             return self.formula(text, mark, place)
@@ -67,7 +67,7 @@ class Reader:
         """A path where only a path may stand."""
         steps = parse_path(text)
         if steps is None:
-            self.complain(mark, place, f"{text!r} is no path")
+            self.complain(mark, place, f"{text!r} is not a path")
             return None
         path = self._rooted(steps, text, mark, place)
         if path is not None:

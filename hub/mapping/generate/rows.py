@@ -205,7 +205,7 @@ class RowEmitter(PickEmitter):
                 emitter.line(f"{target}[{slot}] = {entry}")
 
     def _spread_value(self, row: Spread, entry: str) -> None:
-        """`continue` where the entry is no value to keep."""
+        """`continue` where the entry is not a value to keep."""
         emitter = self.emitter
         null = f"{entry} is None" if emitter.is_inbound else f"{entry} is None or {entry} is R"
         on_null = f"{entry} = R" if row.keeps_removed and "null" not in row.drop else "continue"

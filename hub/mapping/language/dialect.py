@@ -3,7 +3,7 @@
     dialect:
       case: snake                 keep, lower, upper, snake, camel, pascal, kebab
       replace: {'.': _, ' ': _}   text in keys -> its replacement, in this order
-      others: _                   what stands for every character that is no ASCII letter, digit or `_`
+      others: _                   what stands for every character that is not an ASCII letter, digit or `_`
       max_key: 128                longer keys are cut
       reserved: {time: time_, event_name: null}    key -> other name; null drops the field
       max_text: 255               longer texts are cut

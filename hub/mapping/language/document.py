@@ -102,12 +102,12 @@ def load(text: str, file: str) -> Node:
         mark = Mark(file, at.line + 1, at.column + 1) if at else Mark(file, 1, 1)
         raise MappingFileInvalid([problem(mark, "", _words(error))]) from None
     except yaml.YAMLError as error:
-        raise MappingFileInvalid([problem(Mark(file, 1, 1), "", f"the text is no YAML: {error}")]) from None
+        raise MappingFileInvalid([problem(Mark(file, 1, 1), "", f"the text is not YAML: {error}")]) from None
 
 
 def _words(error: yaml.MarkedYAMLError) -> str:
     """PyYAML says some things in two halves: `expected a single document, but found another document`."""
-    words = error.problem or "the text is no YAML"
+    words = error.problem or "the text is not YAML"
     return f"{error.context}, {words}" if error.context and words.startswith("but ") else words
 
 

@@ -16,7 +16,7 @@ _MAX_REMEMBERED: Final = 200  # characters of a text whose folding is worth keep
 
 
 class _Absent:
-    """No value: no such key, or a path through something that is no object. Not null."""
+    """No value: no such key, or a path through something that is not an object. Not null."""
 
     __slots__ = ()
 

@@ -156,7 +156,9 @@ def open_order(draft: Draft, currency: Json) -> str | None:
     """Set the currency that rules this order's money; None where the message names none or a wrong one."""
     code = currency_code(currency) if isinstance(currency, str) else None
     if code is None and isinstance(currency, str):
-        draft.warn("invalid_currency", "order.currency", "the currency is no ISO 4217 code; the connection's is taken")
+        draft.warn(
+            "invalid_currency", "order.currency", "the currency is not an ISO 4217 code; the connection's is taken"
+        )
     draft.currency = code or draft.default_currency
     draft.minor_units = minor_units(draft.currency)
     return code
@@ -222,7 +224,7 @@ def add_link(draft: Draft, record: dict[str, Json], _declared: frozenset[str]) -
             "link_by_contact", "link", "a shared e-mail address or phone number never merges two profiles"
         )
     if is_anonymous(loser) or is_anonymous(survivor):
-        return draft.warn("reserved_id", "link", "what begins with `anonymous:` is no source_id")
+        return draft.warn("reserved_id", "link", "what begins with `anonymous:` is not a source_id")
     if loser == survivor:
         return draft.warn("link_to_itself", "link", "both ids of the link are the same")
     at = draft.capped(record.get(_RECORD_AT))

@@ -54,16 +54,16 @@ def string(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> str | Fail
     if type(value) is str:
         return value if value.isascii() and "\0" not in value else clean_text(value)[0]
     text = scalar_text(value)
-    return Failed("invalid_string", f"{kind_of(value)} is no text") if text is None else text
+    return Failed("invalid_string", f"{kind_of(value)} is not text") if text is None else text
 
 
 def identifier(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> str | Failed:
     """Trimmed text of 1 to 255 characters, from text or a number."""
     if isinstance(value, bool):
-        return Failed("invalid_id", "a boolean is no id")
+        return Failed("invalid_id", "a boolean is not an id")
     text = string(value)
     if isinstance(text, Failed):
-        return Failed("invalid_id", f"{kind_of(value)} is no id")
+        return Failed("invalid_id", f"{kind_of(value)} is not an id")
     text = text.strip()
     if 0 < len(text) <= MAX_ID:
         return text
@@ -99,7 +99,7 @@ def as_list(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> Json | Fa
 def as_json(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> Json | Failed:
     """Any value as it is, save null and numbers that are not finite."""
     if value is None:
-        return Failed("invalid_json", "null is no value")
+        return Failed("invalid_json", "null is not a value")
     if isinstance(value, float) and value - value != 0:
         return Failed("invalid_json", "the number is not finite")
     return value

@@ -28,7 +28,7 @@ def slug(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> str | Failed
     """Lower-case ASCII words joined by `-`: `Crème Brûlée No. 5` -> `creme-brulee-no-5`."""
     text = str(value) if type(value) is int and abs(value) < 10**30 else value
     if not isinstance(text, str):
-        return Failed("invalid_slug", "the value is no text")
+        return Failed("invalid_slug", "the value is not text")
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return "-".join(words(plain)).lower() or Failed("invalid_slug", "the text has no ASCII letter and no digit")
 
@@ -72,7 +72,7 @@ def _pattern(form: str) -> Callable[[datetime], str]:
     try:
         write(_SAMPLE)
     except ValueError as error:
-        raise ValueError(f"format {form!r} is no strftime pattern") from error
+        raise ValueError(f"format {form!r} is not a strftime pattern") from error
     return write
 
 

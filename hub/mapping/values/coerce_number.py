@@ -41,10 +41,10 @@ def integer(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> int | Fai
     elif isinstance(value, str):
         read = _whole(value.strip())
         if read is None:
-            return Failed("invalid_integer", "the text is no whole decimal number")
+            return Failed("invalid_integer", "the text is not a whole decimal number")
         whole = read
     else:
-        return Failed("invalid_integer", f"{kind_of(value)} is no number")
+        return Failed("invalid_integer", f"{kind_of(value)} is not a number")
     if not INT_MIN <= whole <= INT_MAX:
         return Failed("invalid_integer", "the number needs more than 64 bits")
     return whole
@@ -57,12 +57,12 @@ def number(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> int | floa
     if isinstance(value, float):
         return value if math.isfinite(value) else Failed("invalid_number", "the number is not finite")
     if not isinstance(value, str):
-        return Failed("invalid_number", f"{kind_of(value)} is no number")
+        return Failed("invalid_number", f"{kind_of(value)} is not a number")
     text = value.strip()
     if _INTEGER.fullmatch(text):
         return number(int(text))
     if len(text) > _MAX_CHARACTERS or not _DECIMAL.fullmatch(text):
-        return Failed("invalid_number", "the text is no decimal number")
+        return Failed("invalid_number", "the text is not a decimal number")
     return number(float(text))
 
 
@@ -81,7 +81,7 @@ class Money:
             return Failed("invalid_currency", "the amount has no ISO 4217 currency with minor units")
         amount = _minor_units(value, digits)
         if amount is None:
-            return Failed("invalid_money", "the amount is no finite decimal number")
+            return Failed("invalid_money", "the amount is not a finite decimal number")
         if abs(amount) > MONEY_MAX:
             return Failed("invalid_money", "the amount needs more than 64 bits")
         return amount
@@ -99,7 +99,7 @@ class Major:
             return Failed("invalid_currency", "the amount has no ISO 4217 currency with minor units")
         minor = integer(value)
         if isinstance(minor, Failed):
-            return Failed("invalid_money", "the amount is no whole number of minor units")
+            return Failed("invalid_money", "the amount is not a whole number of minor units")
         return minor / 10**digits if digits else minor
 
 

@@ -16,7 +16,7 @@ _MAX_CHARACTERS = 64
 _MAX_DIGITS = 15  # E.164
 _MIN_DIGITS = 5
 _PUNCTUATION = str.maketrans("", "", " \t-.()/\u00a0\u2010\u2011\u2012\u2013\u202f")
-_FAILED = Failed("invalid_phone", "the text is no phone number of its region, or has neither `+` nor a region")
+_FAILED = Failed("invalid_phone", "the text is not a phone number of its region, or has neither `+` nor a region")
 
 
 class Phone:

@@ -36,7 +36,7 @@ def language(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> str | Fa
 def region(value: Json, _context: Mapping[str, Json] = NO_CONTEXT) -> str | Failed:
     """The country of a locale: `en-GB`, `zh_Hant_TW` -> `GB`, `TW`. Two capitals alone are a country already."""
     code = _locale_country(value) if isinstance(value, str) and len(value) <= _MAX_CHARACTERS else None
-    return code or Failed("invalid_region", "the value is no locale with a country")
+    return code or Failed("invalid_region", "the value is not a locale with a country")
 
 
 @lru_cache(maxsize=1024)

@@ -29,8 +29,8 @@ _ISO = re.compile(
 )
 _NUMERIC = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 _SHORTEST_EPOCH = 9  # shorter digits in text are a year or a basic ISO date (20260314)
-_NO_DATE = Failed("invalid_date", "the value is no calendar day in ISO 8601")
-_NO_TIME = Failed("invalid_datetime", "the value is no ISO 8601 time and no epoch number")
+_NO_DATE = Failed("invalid_date", "the value is not a calendar day in ISO 8601")
+_NO_TIME = Failed("invalid_datetime", "the value is not an ISO 8601 time nor an epoch number")
 _RANGE = Failed("invalid_datetime", "the time lies outside the years 1900 to 2200")
 
 
@@ -74,11 +74,11 @@ def time_options(options: Mapping[str, Json]) -> tuple[str | None, ZoneInfo | No
 
 
 def zone_named(name: Json) -> ZoneInfo:
-    """Raises ValueError, with a sentence, for a name that is no IANA time zone."""
+    """Raises ValueError, with a sentence, for a name that is not an IANA time zone."""
     try:
         return ZoneInfo(str(name))
     except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{str(name)!r} is no IANA time zone such as Europe/Berlin") from error
+        raise ValueError(f"{str(name)!r} is not an IANA time zone such as Europe/Berlin") from error
 
 
 def datetime_coercion(options: Mapping[str, Json]) -> Callable[..., str | Failed]:

@@ -44,7 +44,7 @@ class Folders:
     def candidates(self, name: str) -> list[Path]:
         """Where a mapping of this name may stand, best first."""
         if not _NAME.fullmatch(name):
-            raise MappingInvalid(f"{name!r} is no mapping name; a name has letters, digits, `_` and `-` only.")
+            raise MappingInvalid(f"{name!r} is not a mapping name; a name has letters, digits, `_` and `-` only.")
         return [
             *(folder / f"{name}.yaml" for folder in self.mappings),
             *(folder / name / "mapping.yaml" for folder in self.connectors),

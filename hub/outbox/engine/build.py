@@ -16,12 +16,13 @@ from hub.outbox.engine.batches import Ready
 from hub.outbox.queue import delta
 from hub.outbox.queue.claim import Ended
 from hub.outbox.queue.finish import Push as PushedLater
-from hub.outbox.rules import is_fresh, may_repeat
+from hub.outbox.rules import DETAIL_CHARS, REASON_CHARS, is_fresh, may_repeat
 from hub.outbox.values import Held, Mappings, Outbound, Row
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
+from hub.sdk.text import storable
 from hub.sdk.values import (
     EMPTY,
     AnyPush,
@@ -106,7 +107,10 @@ class Builder:
         mapped = self._mapping(row).apply(row.operation, scope)
         if mapped.skip:
             return Ended(
-                row.id, "skipped", mapped.skip[:100], "The mapping says that this is not for this destination."
+                row.id,
+                "skipped",
+                storable(mapped.skip, REASON_CHARS),
+                "The mapping says that this is not for this destination.",
             )
         notes = [_note(one) for one in mapped.warnings[:NOTES_KEPT]] if mapped.warnings else ()
         hashes = known.pushed.get(person) or _NONE
@@ -172,7 +176,8 @@ class Builder:
     ) -> Built | Ended:
         items = self.destination.items(push)
         if isinstance(items, Rejected):
-            return Ended(row.id, "dead", items.code[:100] or "rejected", items.reason)
+            code, reason = storable(items.code, REASON_CHARS), storable(items.reason, DETAIL_CHARS)
+            return Ended(row.id, "dead", code or "rejected", reason)
         if not items:
             return Ended(row.id, "dead", "defect", "The connector made nothing to send of this record.")
         first = items[0]
@@ -290,7 +295,7 @@ def _audiences(view: View) -> Sequence[str]:
 
 
 def _note(warning: Any) -> str:
-    return f"{warning.code} at {warning.path}: {warning.text}"
+    return storable(f"{warning.code} at {warning.path}: {warning.text}", DETAIL_CHARS)
 
 
 def _size(item: Item) -> int:

@@ -19,6 +19,7 @@ from hub.outbox.queue.claim import Ended, Plan
 from hub.outbox.rules import DETAIL_CHARS, is_fresh
 from hub.registry.store import pause
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.text import storable
 
 CLAIM_MOST = 1_500
 LOOK_AGAIN_S = 0.1  # between two looks that find nothing: what comes in one after the other is one batch
@@ -103,7 +104,7 @@ class Claiming:
             except Exception as defect:  # noqa: BLE001 - a connector's own failure: recorded here, told in the log
                 tell_defect(lane.connection.name, defect)
                 words = lane.mask(f"It could not be built: {type(defect).__name__}: {defect}")
-                made = Ended(row.id, "dead", "defect", words[:DETAIL_CHARS])
+                made = Ended(row.id, "dead", "defect", storable(words, DETAIL_CHARS))
             if isinstance(made, Ended):
                 ended.append(made)
             else:
@@ -113,7 +114,7 @@ class Claiming:
     def _stop(self, lane: Lane, error: ConfigurationError, now: Micros) -> None:
         """Nothing can be sent through this connection until an operator acts: pause it and say why."""
         logger("outbox").error("connection paused", connection=lane.connection.name, why=str(error))
-        self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + str(error), now))
+        self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + storable(str(error)), now))
         lane.stopped_version = lane.connection.version
 
     def _start(self, plan: Plan, now: Micros) -> dict[str, set[str]]:

@@ -10,7 +10,7 @@ import random as randomness
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
@@ -20,6 +20,7 @@ from sqlalchemy import Engine as DatabaseEngine
 from sqlalchemy.exc import DBAPIError
 
 from hub.core import clock
+from hub.core.backoff import Backoff
 from hub.core.clock import Micros
 from hub.core.counters import CALLS, DELIVERIES
 from hub.core.database import is_passing, read, write
@@ -28,12 +29,13 @@ from hub.core.wakeup import when_set
 from hub.outbox.engine import results
 from hub.outbox.engine.dispatch import LOOK_AGAIN_S, Claiming
 from hub.outbox.engine.lane import Lane, Ports, open_lane, tell_defect
-from hub.outbox.engine.pauses import Pauses
+from hub.outbox.engine.pauses import Pause, Pauses
 from hub.outbox.engine.polling import Polling
 from hub.outbox.engine.workers import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers
 from hub.outbox.limits.rate_limits import Pace
 from hub.outbox.queue import operate
 from hub.outbox.queue.finish import Ending, finish
+from hub.outbox.queue.one_by_one import finish_one_by_one, kind_of
 from hub.outbox.rules import Stopping, outcome_name
 from hub.outbox.values import Policy
 from hub.registry.values import Connection
@@ -43,6 +45,8 @@ from hub.sdk.errors import ConfigurationError, RateLimited, Retryable
 WORDS_AT_ONCE = 256
 LISTEN_S = 0.05  # while calls are under way that should end soon
 STOP_S = 7.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # while the database is locked, full or away
+TRIES_WHILE_STOPPING = 20
 MOST_THREADS = 128
 T = TypeVar("T")
 
@@ -197,14 +201,8 @@ class Engine:
         if not heard:
             return False
         now = self._now()
-        endings = [self._ending(word, now) for word in heard]
         pauses = self._pauses.wanted([word for word in heard if isinstance(word, Done)])
-
-        def store(database: Database) -> None:
-            finish(database, endings, now)
-            self._pauses.store(database, pauses, now)
-
-        self.within(store)
+        endings = self._store_endings([self._ending(word, now) for word in heard], pauses, now)
         for word, ending in zip(heard, endings, strict=True):
             _count(word, ending)
             self._expect(ending, now)
@@ -215,12 +213,42 @@ class Engine:
         self._pauses.stored(pauses)
         return True
 
+    def _store_endings(self, endings: list[Ending], pauses: Sequence[Pause], now: Micros) -> list[Ending]:
+        """Store what came back, in one transaction; the endings as they were stored.
+
+        Where that fails on data, each report is stored by itself, so that one which no row can hold harms no other.
+        """
+
+        def together(database: Database) -> list[Ending]:
+            finish(database, endings, now)
+            self._pauses.store(database, pauses, now)
+            return endings
+
+        def one_by_one(database: Database) -> list[Ending]:
+            stored = finish_one_by_one(database, endings, now)
+            self._pauses.store(database, pauses, now)
+            return stored
+
+        try:
+            return self.within(together)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            logger("outbox").error("reports could not be stored together; each is stored by itself", why=kind_of(error))
+            return self.within(one_by_one)
+
     def _expect(self, ending: Ending, now: Micros) -> None:
         moments = {move.next.due_at for move in ending.moves if move.next.state == "pending"}
         for due_at in moments.union(ending.postponed.values()):
             self._polling.expect(due_at, now, self._monotonic())
 
     def _ending(self, word: Word, now: Micros) -> Ending:
+        try:
+            return self._ending_of(word, now)
+        except Exception as defect:  # noqa: BLE001 - what a connector said of these records makes no sense; they bear it
+            return self._ending_of(_blamed(word, defect), now)
+
+    def _ending_of(self, word: Word, now: Micros) -> Ending:
         if isinstance(word, Reported):
             return results.of_reports(word.job, word.reports, now, self._random(), self._policy)
         if word.defect is not None:
@@ -231,7 +259,8 @@ class Engine:
         job, lane = done.job, done.job.lane
         lane.jobs -= 1
         lane.look_at = 0.0
-        lane.people.difference_update(job.people.values())
+        if job.kind == "send":  # a poll takes nobody: it only asks, beside whatever call its people have under way
+            lane.people.difference_update(job.people.values())
         lane.tokens.discard(job.token)
         if job.kind == "check":
             return
@@ -274,15 +303,22 @@ class Engine:
 
     def _patiently(self, act: Callable[[], T]) -> T:
         pause = threading.Event()
-        for failures in range(1_000_000):
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        while True:
             try:
                 return act()
             except DBAPIError as error:
-                if not is_passing(error) or (self._stopping.is_set() and failures > 20):
+                if not is_passing(error) or (self._stopping.is_set() and backoff.failures > TRIES_WHILE_STOPPING):
                     raise
                 logger("outbox").warning("the database could not be used; trying again", why=type(error.orig).__name__)
-                pause.wait(min(2.0, 0.05 * 2 ** min(failures, 6)))
-        raise AssertionError("unreachable")
+                pause.wait(backoff.failed())
+
+
+def _blamed(word: Word, defect: Exception) -> Word:
+    """The same word, with the connector's failure in place of what it said."""
+    if isinstance(word, Reported):
+        return Reported(word.job, results.of_misreported(word.reports, defect), word.stored)
+    return Done(word.job, defect=defect)
 
 
 def _count(word: Word, ending: Ending) -> None:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hub.core.backoff import pause_after
 from hub.sdk.contract import Destination
 from hub.sdk.values import Pool, Rate
 
@@ -178,7 +179,7 @@ class Share:
                 if at >= budget.paused_until:  # one storm counts once, however many calls were under way
                     budget.refusals += 1
                     budget.limit = max(1, budget.limit // 2)
-                own = min(PAUSE_CAP_S, PAUSE_BASE_S * 2 ** min(budget.refusals - 1, 10))
+                own = pause_after(budget.refusals, PAUSE_BASE_S, PAUSE_CAP_S)
                 pause = own if wait_s is None else max(wait_s, 0.05)
                 budget.paused_until = max(budget.paused_until, at + pause)
                 longest = max(longest, budget.paused_until - at)

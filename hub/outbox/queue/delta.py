@@ -1,7 +1,7 @@
 """What differs from what a vendor last accepted of a profile, by the hash of each mapped field.
 
 A field whose target is a container is compared key by key, under `container.key`. A removal has a hash of its own.
-Names beginning with `@` are no fields: the addresses last accepted, and the options under which a profile was accepted.
+Names beginning with `@` are not fields: the addresses last accepted, and the options under which a profile was accepted.
 """
 
 from __future__ import annotations

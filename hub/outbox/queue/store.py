@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from hub.core.bulk import insert_many
-from hub.core.clock import Micros, iso
-from hub.core.ids import new_id
+from hub.core.clock import HOUR, Micros, iso
+from hub.core.ids import TIME_CHARS, new_id
+from hub.core.narrowing import conditions
 from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.values import Page
 from hub.outbox.queue.sql import ask, lock_fresh, run
@@ -31,6 +32,9 @@ _WAITING = (
 )
 _FRESH = f"SELECT connection_id, source_id, operation, topic FROM delivery WHERE {IS_FRESH} AND source_id AMONG ?"
 Key = tuple[str, str, str]
+_SELECTED = ("connection_id", "operation", "source_id", "distribution_id", "occasion_id", "reason")
+_EQUAL = {name: DELIVERY.c[name] for name in _SELECTED}
+_TOLD = (DELIVERY.c.id, DELIVERY.c.reason, DELIVERY.c.detail, DELIVERY.c.receipt)
 
 
 def insert(connection: Connection, deliveries: Sequence[NewDelivery], now: Micros) -> Inserted:
@@ -178,18 +182,15 @@ def delivery(connection: Connection, delivery_id: str) -> dict[str, Any] | None:
 def matching(query: Select[Any], filters: Filters) -> Select[Any]:
     """`query` over the delivery table, narrowed to what the filters name."""
     columns = DELIVERY.c
-    for name in ("connection_id", "operation", "source_id", "distribution_id", "occasion_id", "reason"):
-        wanted = getattr(filters, name)
-        if wanted is not None:
-            query = query.where(columns[name] == str(wanted))
+    query = query.where(*conditions(filters, _EQUAL, columns.created_at, _TOLD))
     if filters.status == "waiting":
         query = query.where(columns.state.in_(["waiting", "sending", "pending"]))
     elif filters.status is not None:
         query = query.where(columns.state == filters.status)
-    if filters.since is not None:
-        query = query.where(columns.created_at >= filters.since)
-    if filters.until is not None:
-        query = query.where(columns.created_at < filters.until)
+    if filters.ids:
+        query = query.where(columns.id.in_(filters.ids))
+    if filters.since is not None:  # ids begin with their time: so the primary key bounds the search
+        query = query.where(columns.id >= new_id(max(filters.since - HOUR, 0) // 1000)[:TIME_CHARS])
     return query
 
 

@@ -21,7 +21,7 @@ def public_product(product_id: str, document: Document) -> dict[str, Any]:
     return {"product_id": product_id, **own, "metadata": metadata}
 
 
-def wanted(items: object) -> set[str]:
+def product_ids_of(items: object) -> set[str]:
     """The product ids that the items of an order may be known by."""
     found = items if isinstance(items, list) else ()
     return {key for item in found if isinstance(item, dict) and (key := _key(item))}

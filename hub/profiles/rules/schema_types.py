@@ -20,11 +20,11 @@ TYPES: Final = ("string", "number", "boolean", "date", "datetime", "geopoint", "
 UNKNOWN_KEY: Final = "schema_unknown_key"
 WRONG_TYPE: Final = "schema_wrong_type"
 
-Told = Callable[[str, str, str], None]
+Warn = Callable[[str, str, str], None]
 """Called with code, path and sentence of whatever is dropped."""
 
 _ALWAYS: Final = (type(None), type(REMOVED))  # undefined, null, removed or a value: only values have a type
-_SHORTEST_EPOCH = 10**8  # a smaller number is no time that anybody meant
+_SHORTEST_EPOCH = 10**8  # a smaller number is not a time that anybody meant
 _LATITUDE, _LONGITUDE = ("lat", "latitude"), ("lng", "lon", "longitude")
 _datetime = coercion("datetime")
 _POINT = re.compile(
@@ -36,7 +36,7 @@ class Key(NamedTuple):
     """One defined key. Values whose class is in `takes` stay as they are; `read` gives the others' form or ABSENT."""
 
     takes: frozenset[type]
-    read: Callable[[Json, str, Told], Json]
+    read: Callable[[Json, str, Warn], Json]
 
 
 class Sheet(NamedTuple):
@@ -47,7 +47,7 @@ class Sheet(NamedTuple):
     prefix: str = ""
 
 
-def filtered(values: dict[str, Json], sheet: Sheet, where: str, told: Told) -> dict[str, Json]:
+def filtered(values: dict[str, Json], sheet: Sheet, where: str, warn: Warn) -> dict[str, Json]:
     """The values that the sheet lets through, each in its form; the same object where all pass as they are."""
     keys, is_closed, prefix = sheet
     kept: dict[str, Json] | None = None
@@ -56,12 +56,12 @@ def filtered(values: dict[str, Json], sheet: Sheet, where: str, told: Told) -> d
         if key is None:
             if not is_closed or value is REMOVED or not name.startswith(prefix):
                 continue
-            told(UNKNOWN_KEY, where + name, "the schema does not define this key")
+            warn(UNKNOWN_KEY, where + name, "the schema does not define this key")
             read = ABSENT
         elif value.__class__ in key.takes:
             continue
         else:
-            read = key.read(value, where + name, told)
+            read = key.read(value, where + name, warn)
             if read is value:
                 continue
         if kept is None:
@@ -88,10 +88,10 @@ def keys_of(definition: Mapping[str, Any], prefix: str = "") -> Sheet:
 def _object(definition: Mapping[str, Any]) -> Key:
     sheet = keys_of(definition)
 
-    def read(value: Json, path: str, told: Told) -> Json:
+    def read(value: Json, path: str, warn: Warn) -> Json:
         if value.__class__ is not dict:
-            return _refused("an object", value, path, told)
-        return filtered(value, sheet, f"{path}.", told)
+            return _refused("an object", value, path, warn)
+        return filtered(value, sheet, f"{path}.", warn)
 
     return Key(frozenset(_ALWAYS), read)
 
@@ -99,38 +99,38 @@ def _object(definition: Mapping[str, Any]) -> Key:
 def _list_of(item: Key) -> Key:
     """A list of this; a value alone becomes a list of one. Items that do not fit are dropped one by one."""
 
-    def read(value: Json, path: str, told: Told) -> Json:
+    def read(value: Json, path: str, warn: Warn) -> Json:
         if value.__class__ is not list:
-            read = _item(value, path, told)
+            read = _item(value, path, warn)
             return ABSENT if read is ABSENT else [read]
         if all(map(item.takes.__contains__, map(type, value))) and None not in value:
             return value
-        items = [_item(each, f"{path}[{place}]", told) for place, each in enumerate(value)]
+        items = [_item(each, f"{path}[{place}]", warn) for place, each in enumerate(value)]
         kept = [each for each in items if each is not ABSENT]
         if not kept:
             return ABSENT
         is_same = len(kept) == len(value) and all(new is old for new, old in zip(kept, value, strict=True))
         return value if is_same else kept
 
-    def _item(value: Json, path: str, told: Told) -> Json:
+    def _item(value: Json, path: str, warn: Warn) -> Json:
         if value is None:
-            told(WRONG_TYPE, path, "a list holds no null")
+            warn(WRONG_TYPE, path, "a list holds no null")
             return ABSENT
-        return value if value.__class__ in item.takes else item.read(value, path, told)
+        return value if value.__class__ in item.takes else item.read(value, path, warn)
 
     return Key(frozenset(_ALWAYS), read)
 
 
 def _scalar(name: str, takes: tuple[type, ...], coerce: Callable[[Json], Json | Failed]) -> Key:
-    def read(value: Json, path: str, told: Told) -> Json:
+    def read(value: Json, path: str, warn: Warn) -> Json:
         made = coerce(value)
-        return _refused(name, value, path, told) if isinstance(made, Failed) else made
+        return _refused(name, value, path, warn) if isinstance(made, Failed) else made
 
     return Key(frozenset((*takes, *_ALWAYS)), read)
 
 
-def _refused(name: str, value: Json, path: str, told: Told) -> Json:
-    told(WRONG_TYPE, path, f"the schema has {name} here, not {kind_of(value)} like this")
+def _refused(name: str, value: Json, path: str, warn: Warn) -> Json:
+    warn(WRONG_TYPE, path, f"the schema has {name} here, not {kind_of(value)} like this")
     return ABSENT
 
 

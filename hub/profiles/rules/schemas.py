@@ -57,36 +57,36 @@ class Schemas:
         """
         found: list[Warning] = []
 
-        def told(code: str, path: str, text: str) -> None:
+        def warn(code: str, path: str, text: str) -> None:
             found.append(Warning(code, path[:200], text))
 
         if self._profile is not None and change.fields:
-            fields = filtered(change.fields, self._profile, "", told)
+            fields = filtered(change.fields, self._profile, "", warn)
             if fields is not change.fields:
                 change = _with_fields(change, fields)
         if self._has_events and change.events:
-            events = tuple(self._of_event(event, told) for event in change.events)
+            events = tuple(self._of_event(event, warn) for event in change.events)
             change = change if _are_same(events, change.events) else change._replace(events=events)
         if self._has_orders and change.orders:
-            orders = tuple(self._of_order(order, told) for order in change.orders)
+            orders = tuple(self._of_order(order, warn) for order in change.orders)
             change = change if _are_same(orders, change.orders) else change._replace(orders=orders)
         return change._replace(warnings=_together(change.warnings, found)) if found else change
 
-    def _of_event(self, event: Event, told: Any) -> Event:
+    def _of_event(self, event: Event, warn: Any) -> Event:
         sheet = self._events.get(event.key, self._event)
         if sheet is None or not event.properties:
             return event
-        properties = filtered(event.properties, sheet, f"events.{event.key}.", told)
+        properties = filtered(event.properties, sheet, f"events.{event.key}.", warn)
         return event if properties is event.properties else event._replace(properties=properties)
 
-    def _of_order(self, order: Order, told: Any) -> Order:
+    def _of_order(self, order: Order, warn: Any) -> Order:
         fields = order.fields
         if self._order is not None:
-            fields = _with_metadata(fields, self._order, "order.metadata.", told)
+            fields = _with_metadata(fields, self._order, "order.metadata.", warn)
         items = fields.get("items")
         if self._item is not None and items.__class__ is list:
             made = [
-                _with_metadata(item, self._item, f"order.items[{place}].metadata.", told)
+                _with_metadata(item, self._item, f"order.items[{place}].metadata.", warn)
                 for place, item in enumerate(items)
             ]
             if not _are_same(made, items):
@@ -94,12 +94,12 @@ class Schemas:
         return order if fields is order.fields else order._replace(fields=fields)
 
 
-def _with_metadata(holder: Json, sheet: Sheet, where: str, told: Any) -> Json:
+def _with_metadata(holder: Json, sheet: Sheet, where: str, warn: Any) -> Json:
     """An order's fields or an item, its metadata filtered; metadata of which nothing is left says nothing."""
     metadata = holder.get("metadata") if holder.__class__ is dict else None
     if metadata.__class__ is not dict or not metadata:
         return holder
-    kept = filtered(metadata, sheet, where, told)
+    kept = filtered(metadata, sheet, where, warn)
     if kept is metadata:
         return holder
     rest = {name: value for name, value in holder.items() if name != "metadata"}

@@ -21,6 +21,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from hub.mapping.model import REMOVED, Change, Consent, Micros
+from hub.sdk.text import storable
 
 Entry = list[Any]
 Document = dict[str, Entry]
@@ -82,10 +83,10 @@ def entries(values: Mapping[str, Any], at: Micros, message_key: str, revision: i
     return {name: [at, message_key, revision, value] for name, value in values.items()}
 
 
-def merge(document: Document, said: Document) -> bool:
-    """Merge `said` into `document` in place; whether anything changed."""
+def merge(document: Document, statements: Document) -> bool:
+    """Merge `statements` into `document` in place; whether anything changed."""
     has_changed = False
-    for name, new in said.items():
+    for name, new in statements.items():
         old = document.get(name)
         if old is None or wins(new, old):
             document[name] = new
@@ -139,8 +140,8 @@ def consent_stamp(consent: Consent, message_key: str, revision: int, received_at
 
 def stricter(statuses: Iterable[str]) -> str:
     """Denied if anyone denied; else granted if anyone granted; else unknown."""
-    said = set(statuses)
-    return "denied" if "denied" in said else "granted" if "granted" in said else "unknown"
+    given = set(statuses)
+    return "denied" if "denied" in given else "granted" if "granted" in given else "unknown"
 
 
 def message_key(connection_id: str, message_id: str) -> str:
@@ -151,13 +152,6 @@ def message_key(connection_id: str, message_id: str) -> str:
 def short_hash(text: str) -> str:
     """16 characters that stand for a text of any length."""
     return urlsafe_b64encode(blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()).decode()
-
-
-def storable(text: str) -> str:
-    """`text` as both engines take it: PostgreSQL refuses NUL, and neither takes a lone surrogate."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def bounded(text: str, limit: int) -> str:

@@ -13,7 +13,7 @@ _GROUPED: Final = frozenset({"address", "metadata", "groups", "audiences"})
 _CHANNEL_TRAIT: Final[Mapping[str, str]] = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 
 
-class Said(NamedTuple):
+class ConsentStatement(NamedTuple):
     """One consent as stored: by the profile itself, or by whoever holds an address."""
 
     topic: str
@@ -26,7 +26,7 @@ def view(
     source_id: str,
     document: Document,
     identities: Iterable[tuple[str, str]],
-    consents: Iterable[Said],
+    consents: Iterable[ConsentStatement],
     *,
     removed: bool = True,
 ) -> dict[str, Any]:
@@ -36,39 +36,42 @@ def view(
     {}, "audiences": {}, "identities": {"email": ["a@b.c"]}, "consents": {"email": {"status": "granted", "at": "…Z"}}}.
     A removed field is REMOVED if `removed`, else left out. Identities are in the order given.
     """
-    shown: dict[str, Any] = {"source_id": source_id, "address": {}, "metadata": {}, "groups": {}, "audiences": {}}
+    public_view: dict[str, Any] = {"source_id": source_id, "address": {}, "metadata": {}, "groups": {}, "audiences": {}}
     for name in sorted(document):
         value = value_of(document[name])
         if value is REMOVED and not removed:
             continue
         group, dot, key = name.partition(".")
         if dot and group in _GROUPED:
-            shown[group][key] = value
-        elif name not in shown:
-            shown[name] = value
+            public_view[group][key] = value
+        elif name not in public_view:
+            public_view[name] = value
     by_type: dict[str, list[str]] = {}
     for kind, value in identities:
         values = by_type.setdefault(kind, [])
         if value not in values:
             values.append(value)
-    shown["identities"] = dict(sorted(by_type.items()))
-    shown["consents"] = consents_of(consents)
-    return shown
+    public_view["identities"] = dict(sorted(by_type.items()))
+    public_view["consents"] = consents_of(consents)
+    return public_view
 
 
-def consents_of(consents: Iterable[Said]) -> dict[str, dict[str, Any]]:
+def consents_of(consents: Iterable[ConsentStatement]) -> dict[str, dict[str, Any]]:
     """Topic to what may be done, by the stricter of all that was said; `at` and `source` are of the deciding word."""
-    by_topic: dict[str, list[Said]] = {}
-    for said in consents:
-        by_topic.setdefault(said.topic, []).append(said)
+    by_topic: dict[str, list[ConsentStatement]] = {}
+    for statement in consents:
+        by_topic.setdefault(statement.topic, []).append(statement)
     return {topic: _decided(words) for topic, words in sorted(by_topic.items())}
 
 
-def _decided(words: Sequence[Said]) -> dict[str, Any]:
-    status = stricter(said.status for said in words)
-    deciding = max((said for said in words if said.status == status), key=lambda said: (said.at, said.source or ""))
-    shown = {"status": status, "at": iso(deciding.at)}
-    return shown if deciding.source is None else {**shown, "source": deciding.source}
+def _decided(statements: Sequence[ConsentStatement]) -> dict[str, Any]:
+    status = stricter(statement.status for statement in statements)
+    deciding = max(
+        (statement for statement in statements if statement.status == status),
+        key=lambda statement: (statement.at, statement.source or ""),
+    )
+    decided = {"status": status, "at": iso(deciding.at)}
+    return decided if deciding.source is None else {**decided, "source": deciding.source}
 
 
 def channel_trait(topic: str) -> str | None:
@@ -111,7 +114,7 @@ def public(
 
 def public_order(order_id: str, fields: Document, refunds: Document) -> dict[str, Any]:
     """An order's public JSON: its fields, and refunds by their id."""
-    shown = {name: value_of(fields[name]) for name in sorted(fields)}
+    values = {name: value_of(fields[name]) for name in sorted(fields)}
     back = {name: value_of(refunds[name]) for name in sorted(refunds)}
-    present = {name: value for name, value in shown.items() if value is not REMOVED}
+    present = {name: value for name, value in values.items() if value is not REMOVED}
     return {"id": order_id, **present, "refunds": {name: value for name, value in back.items() if value is not REMOVED}}

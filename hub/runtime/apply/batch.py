@@ -122,10 +122,10 @@ def apply_batch(
     decided = without_erased(state, prepared, hooks.digest)
     rows = [_seen_row(entry, run_id) for entry in decided]
     fresh = [decided[place] for place in seen.record(state, rows)]
-    wanted = {entry.message[:2]: entry for entry in fresh if entry.state == "applied"}
-    changes = [applied_change(entry) for entry in wanted.values()]
+    applied_entries = {entry.message[:2]: entry for entry in fresh if entry.state == "applied"}
+    changes = [applied_change(entry) for entry in applied_entries.values()]
     merged, refused = merge_or_halve(state, changes, now, hooks)
-    late = [unstorable(wanted[change.connection_id, change.message_id], run_id) for change in refused]
+    late = [unstorable(applied_entries[change.connection_id, change.message_id], run_id) for change in refused]
     seen.settle(state, late)
     counts = Counter(entry.state for entry in fresh)
     counts["warned"] = sum(entry.warnings != _NO_WARNINGS for entry in fresh)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 
 from hub.core import clock
+from hub.core.backoff import Backoff
 from hub.core.clock import Micros
 from hub.core.counters import APPLIED, MESSAGE_STATES
 from hub.core.database import is_passing, is_postgres
@@ -96,7 +97,7 @@ class ApplyRole:
         """Apply until `stop`. A locked or lost database or queue is waited for; a defect ends the role, and that shows."""
         calm_collector()
         when_set(stop, self.wake)
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not stop.is_set():
             before = self._applied
             try:
@@ -108,13 +109,13 @@ class ApplyRole:
                 if isinstance(error, DBAPIError) and not is_passing(error):
                     raise
                 if self._applied > before:
-                    pause_s = FIRST_PAUSE_S
+                    backoff.succeeded()
+                pause_s = backoff.failed()
                 why = str(error) if isinstance(error, Unreachable) else type(error.orig).__name__
                 _log.warning("the batch is repeated", error=why, pause_s=pause_s)
                 stop.wait(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             else:
-                pause_s = FIRST_PAUSE_S
+                backoff.succeeded()
 
     def _read(self, claims: AbstractContextManager[Claim]) -> _Batch:
         started = time.perf_counter()

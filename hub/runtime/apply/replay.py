@@ -76,7 +76,7 @@ def next_revision(state: Connection, now: Micros) -> int:
 
 
 def replay(
-    engine: Engine, wanted: MessageFilter, mapper: Mapper, hooks: Hooks, revision: int, now: Micros
+    engine: Engine, filters: MessageFilter, mapper: Mapper, hooks: Hooks, revision: int, now: Micros
 ) -> dict[str, int]:
     """Apply the stored messages that match again; how many ended in which state.
 
@@ -84,7 +84,7 @@ def replay(
     no longer kept (`no_body`). An applied message on which mapping or store fails stays as it is (`failed`).
     """
     total: Counter[str] = Counter()
-    for page in _pages(engine, wanted):
+    for page in _pages(engine, filters):
         started = time.perf_counter()
         bodies = [stored for stored in page if stored.body and stored.revision < revision]
         prepared = [prepare(_message(stored), mapper) for stored in bodies]
@@ -96,11 +96,11 @@ def replay(
     return dict(total)
 
 
-def _pages(engine: Engine, wanted: MessageFilter) -> Iterator[Sequence[StoredMessage]]:
+def _pages(engine: Engine, filters: MessageFilter) -> Iterator[Sequence[StoredMessage]]:
     after: Cursor | None = None
     while True:
         with read(engine) as state:
-            page = seen.page(state, wanted, after, BATCH, newest_first=True)
+            page = seen.page(state, filters, after, BATCH, newest_first=True)
         if not page:
             return
         yield page

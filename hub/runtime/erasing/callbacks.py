@@ -67,10 +67,12 @@ class Callbacks:
     def _told(self, callback: DueCallback) -> str:
         """Why it could not be told; empty if it was. Raises ConfigurationError for an address that cannot be called."""
         record = callback.erasure
-        source = self._live.snapshot().sources.get(record.connection_id)
-        connection = self._live.snapshot().connections.get(record.connection_id)
-        if source is None or connection is None:
+        connection = self._live.connection(record.connection_id)
+        if connection is None:
             return REMOVED
+        source = self._live.snapshot().sources.get(connection.id)
+        if source is None:
+            return f"The connector {connection.connector} cannot be used at this moment; `hub doctor` says why."
         url = urls_of(self._hub, record)[callback.position]
         try:
             request = source.callback(erasure_of(record, callback.status, callback.changed_at), url)

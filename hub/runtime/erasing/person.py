@@ -55,7 +55,7 @@ def erase_person(
 ) -> dict[str, Any]:
     """Erase whoever is known by this source_id, with everyone merged with them, as an operator asks; what was done.
 
-    Nobody being known by it is no error: the tombstone keeps late messages out all the same.
+    Nobody being known by it is not an error: the tombstone keeps late messages out all the same.
     """
     record = requests.register(database, "", request_id or new_id(now // 1000), now)
     requests.begin(database, record, now)

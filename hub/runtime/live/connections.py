@@ -17,7 +17,11 @@ from hub.sdk.contract import Destination, Source
 from hub.sdk.errors import ConfigurationError
 
 LOOK_S = 0.5
-UNKNOWN_LOOK_S = 0.05
+REMEMBER_S = (
+    1.0  # keys are made at random: nobody asks for one before it exists, so a remembered "no" harms no new source
+)
+REMEMBERED = 1_000
+LONGEST_KEY = 64  # characters; what is longer is nobody's key, and is not worth remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class LiveConnections:
         self._is_stale = False
         self._revision: tuple[int, int, int] | None = None
         self._snapshot = Snapshot({}, {}, {}, {})
+        self._unknown: dict[str, float] = {}  # key to when it is looked for again
 
     def snapshot(self) -> Snapshot:
         is_first = self._revision is None  # nobody may be told "unknown source" before there was a look
@@ -56,35 +61,47 @@ class LiveConnections:
         """From any thread: a connection has changed, so the next snapshot is read anew."""
         self._is_stale = True
 
+    def latest(self) -> Snapshot:
+        """A snapshot of now: of a look that began after this call. Callers who wait at the same time share one look."""
+        asked_at = time.monotonic()
+        with self._lock:
+            if self._looked_at <= asked_at:
+                self._look()
+            return self._snapshot
+
     def connection(self, connection_id: str) -> Connection | None:
         """One connection. One that the last look did not know is looked for now: it may have been added since, and its
         first message may be here already."""
         found = self.snapshot().connections.get(connection_id)
-        if found is not None:
-            return found
-        with self._lock:
-            self._look()
-        return self._snapshot.connections.get(connection_id)
+        return found or self.latest().connections.get(connection_id)
 
     def source_connection(self, key: str) -> Connection | None:
-        """The connection behind a webhook URL. A key that the last look did not know is looked for again, at most every
-        UNKNOWN_LOOK_S: its source may have been added since, and nobody who knows the URL may be told that it is none."""
+        """The connection behind a webhook URL. A key that the last look did not know is looked for now, since senders
+        never repeat what was answered 404. That nobody has it is remembered for REMEMBER_S, so that guessing is cheap."""
         found = self.snapshot().by_key.get(key)
         if found is not None:
             return found
-        with self._lock:
-            if time.monotonic() - self._looked_at >= UNKNOWN_LOOK_S:
-                self._look()
-        return self._snapshot.by_key.get(key)
+        if len(key) > LONGEST_KEY or self._unknown.get(key, 0.0) > time.monotonic():
+            return None
+        found = self.latest().by_key.get(key)
+        if found is None:
+            self._remember_unknown(key)
+        return found
+
+    def _remember_unknown(self, key: str) -> None:
+        if len(self._unknown) >= REMEMBERED:
+            self._unknown.clear()
+        self._unknown[key] = time.monotonic() + REMEMBER_S
 
     def _look(self) -> None:
         self._is_stale = False  # before reading: a change meanwhile is then seen next time
+        began = time.monotonic()
         with read(self._hub.engine) as database:
             revision = store.revision(database)
             if revision != self._revision:
                 self._snapshot = self._build(store.every(database, self._hub.vault))
                 self._revision = revision
-        self._looked_at = time.monotonic()
+        self._looked_at = began
 
     def _build(self, connections: Sequence[Connection]) -> Snapshot:
         sources: dict[str, Source] = {}

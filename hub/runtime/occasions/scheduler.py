@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.campaigns.rules import RandomSource
 from hub.core import clock
+from hub.core.backoff import Backoff
 from hub.core.clock import SECOND, Micros, from_datetime, iso, to_datetime
 from hub.core.database import is_passing, read, write
-from hub.core.locks import role_lock
+from hub.core.locks import lead, role_lock
 from hub.core.logging import logger
 from hub.core.wakeup import Sleeper, when_set
 from hub.distributions import backfills, occasions, rules, store, timing
@@ -31,10 +32,9 @@ from hub.ledger.store import record_run
 from hub.runtime.occasions.step import decide_chunk, failed_run, missed_run
 from hub.runtime.sync.backfill import failed_run as backfill_failed_run
 from hub.runtime.sync.backfill import fill_chunk
-from hub.sdk.errors import ConfigurationError, HubError
+from hub.sdk.errors import HubError
 
 LOOK_S = 2.0  # a wake-up may be lost
-STANDBY_S = 0.5  # between two tries to lead
 HELD_S = 0.5  # while a backfill waits for room in its connection's queue
 YIELD_S = 0.002  # left to other writers between chunks
 HOLD_S = {"sqlite": 0.05, "postgresql": 0.5}  # how long a chunk may take; on SQLite every other writer waits for it
@@ -84,7 +84,7 @@ class ScheduleRole:
 
     def run(self, stop: threading.Event) -> None:
         """Lead until `stop`. Another scheduler leading is waited for on PostgreSQL; on SQLite it is an error."""
-        if not self._lead(stop):
+        if not lead(self._lock, "schedule", stop):
             return
         self._jobs = BackgroundScheduler(
             timezone="UTC", executors={"default": {"type": "threadpool", "max_workers": 1}}
@@ -116,30 +116,22 @@ class ScheduleRole:
                 more |= self._fill(backfill_id, now)
         return more
 
-    def _lead(self, stop: threading.Event) -> bool:
-        while not self._lock.acquire():
-            if self._engine.dialect.name == "sqlite":
-                raise ConfigurationError("Another schedule role runs on this installation already; this one ends.")
-            if stop.wait(STANDBY_S):
-                return False
-        return True
-
     def _loop(self, stop: threading.Event) -> None:
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         when_set(stop, self.wake)
         while not stop.is_set():
             try:
-                if not self._lock.held() and not self._lead(stop):
+                if not self._lock.held() and not lead(self._lock, "schedule", stop):
                     return
                 more = self.step(self._now())
             except DBAPIError as error:
                 if not is_passing(error):
                     raise
+                pause_s = backoff.failed()
                 _log.warning("the step is repeated", error=type(error.orig).__name__, pause_s=pause_s)
                 stop.wait(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 continue
-            pause_s = FIRST_PAUSE_S
+            backoff.succeeded()
             rest_s = HELD_S if self._is_held else LOOK_S
             self._sleeper.sleep(stop, YIELD_S if more else rest_s)
 

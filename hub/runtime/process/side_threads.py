@@ -1,4 +1,4 @@
-"""What a role does beside its own loop, in threads of their own: one that dies ends the role, which then starts anew."""
+"""Side threads: what a role does besides its own loop: one that dies ends the role, which then starts anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.inbox.queue import Unreachable
 from hub.sdk.errors import ConfigurationError
 
 
-class Beside:
+class SideThreads:
     """Threads of one role. A role that no longer does part of its work must not look alive."""
 
     def __init__(self, stop: threading.Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from hub.core.clock import HOUR
-from hub.core.locks import RoleLock, role_lock
+from hub.core.locks import RoleLock, lead, role_lock
 from hub.core.logging import logger
 from hub.core.wakeup import CONNECTIONS, DELIVERIES, listening
 from hub.mapping.versions.watch import Mappings
@@ -18,8 +18,6 @@ from hub.runtime.process.gc_tuning import calm_collector
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
-STANDBY_S = 0.5
-SQLITE_PATIENCE_S = 5.0  # the process before this one may still be letting go
 WATCH_S = 1.0
 
 
@@ -66,7 +64,7 @@ class DeliverRole:
 def run_deliver(hub: Installation, stop: threading.Event) -> None:
     """Blocks until `stop`. On PostgreSQL a second process stands by; on SQLite it raises ConfigurationError."""
     lock = role_lock(hub.engine, "deliver")
-    if not _acquired(lock, stop, patience_s=SQLITE_PATIENCE_S if hub.engine.dialect.name == "sqlite" else None):
+    if not lead(lock, "deliver", stop):
         return
     lost = threading.Event()
     watch = threading.Thread(target=_watch, args=(lock, stop, lost), name="lock", daemon=True)
@@ -81,18 +79,6 @@ def run_deliver(hub: Installation, stop: threading.Event) -> None:
         lock.release()
     if lost.is_set():
         raise ConfigurationError("The deliver role lost its lock with its database connection; it starts again.")
-
-
-def _acquired(lock: RoleLock, stop: threading.Event, *, patience_s: float | None) -> bool:
-    """Wait for the lock; False if told to stop first. Raises ConfigurationError once patience is over."""
-    waited_s = 0.0
-    while not lock.acquire():
-        if patience_s is not None and waited_s >= patience_s:
-            raise ConfigurationError("Another deliver role runs on this installation already; this one ends.")
-        if stop.wait(STANDBY_S):
-            return False
-        waited_s += STANDBY_S
-    return True
 
 
 def _watch(lock: RoleLock, stop: threading.Event, lost: threading.Event) -> None:

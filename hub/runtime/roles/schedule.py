@@ -14,7 +14,7 @@ from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.live.mappings import MappingWatch
 from hub.runtime.occasions.scheduler import ScheduleRole
 from hub.runtime.process.installation import Installation
-from hub.runtime.process.side_threads import Beside, put_off
+from hub.runtime.process.side_threads import SideThreads, put_off
 from hub.runtime.upkeep.housekeeping import tidy
 
 TIDY_EVERY_S = 60.0
@@ -25,14 +25,14 @@ def run_schedule(hub: Installation, stop: threading.Event) -> None:
     watch = MappingWatch(hub, Mappings(hub.engine, hub.folders))
     erasures = ErasureWatch(hub)
     role = ScheduleRole(hub.engine, hub.vault.digest)
-    beside = Beside(stop)
-    beside.start("housekeeping", lambda: _keep_tidy(hub, stop))
-    beside.start("mapping-watch", lambda: watch.run(stop))
-    beside.start("erasure-watch", lambda: erasures.run(stop))
+    side_threads = SideThreads(stop)
+    side_threads.start("housekeeping", lambda: _keep_tidy(hub, stop))
+    side_threads.start("mapping-watch", lambda: watch.run(stop))
+    side_threads.start("erasure-watch", lambda: erasures.run(stop))
     with listening(hub.engine, {OCCASIONS: role.wake, ERASURES: erasures.wake}):
         role.run(stop)
-    beside.join()
-    beside.raise_defect()
+    side_threads.join()
+    side_threads.raise_defect()
 
 
 def _keep_tidy(hub: Installation, stop: threading.Event) -> None:

@@ -38,18 +38,18 @@ class States:
 
 
 def changed_states(
-    state: Connection, news: Sequence[AppliedChange], result: MergeResult, operations: Collection[str]
+    state: Connection, recent: Sequence[AppliedChange], result: MergeResult, operations: Collection[str]
 ) -> States:
     """What these messages changed of what is kept in step. Whoever was joined with others has all states of both."""
     found = States()
     if Operation.AUDIENCE not in operations and Operation.CONSENT not in operations:
         return found
     if Operation.AUDIENCE in operations:
-        _note(found.memberships, _memberships(news, set(result.memberships)))
+        _note(found.memberships, _memberships(recent, set(result.memberships)))
     if Operation.CONSENT in operations:
-        _note(found.consents, _consents(state, news, result))
-    joined = joined_at(news, result)
-    readdressed = _readdressed(news, result) if Operation.CONSENT in operations else {}
+        _note(found.consents, _consents(state, recent, result))
+    joined = joined_at(recent, result)
+    readdressed = _readdressed(recent, result) if Operation.CONSENT in operations else {}
     if not joined and not readdressed:
         return found
     known = views(state, {*joined, *readdressed})
@@ -102,8 +102,8 @@ def _note(found: dict[Pair, Micros], pairs: Any) -> None:
         found[pair] = max(at, found.get(pair, at))
 
 
-def _memberships(news: Sequence[AppliedChange], changed: set[Pair]) -> Iterator[tuple[Pair, Micros]]:
-    for applied in news if changed else ():
+def _memberships(recent: Sequence[AppliedChange], changed: set[Pair]) -> Iterator[tuple[Pair, Micros]]:
+    for applied in recent if changed else ():
         change = applied.change
         for name in change.fields:
             pair = (str(change.source_id), name[len(AUDIENCE) :])
@@ -111,13 +111,13 @@ def _memberships(news: Sequence[AppliedChange], changed: set[Pair]) -> Iterator[
                 yield pair, change.at
 
 
-def _consents(state: Connection, news: Sequence[AppliedChange], result: MergeResult) -> Iterator[tuple[Pair, Micros]]:
+def _consents(state: Connection, recent: Sequence[AppliedChange], result: MergeResult) -> Iterator[tuple[Pair, Micros]]:
     """Those of the profile itself, and those of an address for everyone whose present address it is."""
     own, of_address = set(result.consented), set(result.addressed)
     if not own and not of_address:
         return
-    told: dict[Pair, Micros] = {}
-    for applied in news:
+    by_address: dict[Pair, Micros] = {}
+    for applied in recent:
         for consent in applied.change.consents:
             topic = bounded(consent.topic, TOPIC_CHARS)
             pair = (str(applied.change.source_id), topic)
@@ -125,28 +125,28 @@ def _consents(state: Connection, news: Sequence[AppliedChange], result: MergeRes
                 yield pair, applied.change.at
             held_by = (address_subject(consent.address), topic) if consent.address else None
             if held_by is not None and held_by in of_address:
-                _note(told, [(held_by, applied.change.at)])
-    held = holders(state, {address for address, _ in told}) if told else {}
-    for (address, topic), at in told.items():
+                _note(by_address, [(held_by, applied.change.at)])
+    held = holders(state, {address for address, _ in by_address}) if by_address else {}
+    for (address, topic), at in by_address.items():
         for source_id in held[address]:
             yield (source_id, topic), at
 
 
-def joined_at(news: Sequence[AppliedChange], result: MergeResult) -> dict[str, Micros]:
+def joined_at(recent: Sequence[AppliedChange], result: MergeResult) -> dict[str, Micros]:
     """Whoever is another person to read since these messages, with the latest time of those that can have joined."""
     if not result.joined:
         return {}
-    times = [one.change.at for one in news if one.change.links or is_anonymous(str(one.change.source_id))]
+    times = [one.change.at for one in recent if one.change.links or is_anonymous(str(one.change.source_id))]
     return dict.fromkeys(result.joined, max(times)) if times else {}
 
 
-def _readdressed(news: Sequence[AppliedChange], result: MergeResult) -> dict[str, tuple[Micros, set[str]]]:
+def _readdressed(recent: Sequence[AppliedChange], result: MergeResult) -> dict[str, tuple[Micros, set[str]]]:
     """Who has another e-mail or phone now: what the address's holder once said holds for them since."""
     changed: dict[str, set[str]] = {}
     for source_id, trait in result.readdressed:
         changed.setdefault(source_id, set()).add(trait)
     found: dict[str, tuple[Micros, set[str]]] = {}
-    for applied in news if changed else ():
+    for applied in recent if changed else ():
         source_id = str(applied.change.source_id)
         traits = changed.get(source_id, set()).intersection(applied.change.fields)
         if traits:

@@ -52,10 +52,10 @@ def fill_chunk(database: Connection, backfill_id: str, limit: int, now: Micros, 
     sync = _sync_of(database, backfill)
     people = profiles.audience(database, backfill.cursor or None, limit)
     profiles.erased(database, people, digest)  # on PostgreSQL no erasure can begin until this chunk is committed
-    wanted = _deliveries(database, sync, people, now)
-    fresh = outbox.not_waiting(database, wanted)
+    candidates = _deliveries(database, sync, people, now)
+    fresh = outbox.not_waiting(database, candidates)
     outbox.insert(database, fresh, now)
-    counts = {"people": len(people), "deliveries": len(fresh), "waiting_already": len(wanted) - len(fresh)}
+    counts = {"people": len(people), "deliveries": len(fresh), "waiting_already": len(candidates) - len(fresh)}
     cursor = people[-1] if people else backfill.cursor
     moved = backfills.advance(database, backfill, cursor, counts, now, is_done=len(people) < limit)
     if moved.state == "done":
@@ -84,8 +84,10 @@ def counted(engine: Engine, sync: Sync, now: Micros) -> dict[str, int]:
 def finished_run(backfill: Backfill, now: Micros) -> Run:
     """The sync log's entry of a backfill that came to its end."""
     people, deliveries = backfill.counts.get("people", 0), backfill.counts.get("deliveries", 0)
-    told = f"{people} people were looked at, {deliveries} deliveries made"
-    return _run(backfill, backfill.opened_at, now, "ok", f"The backfill of {backfill.operation} is complete: {told}.")
+    summary = f"{people} people were looked at, {deliveries} deliveries made"
+    return _run(
+        backfill, backfill.opened_at, now, "ok", f"The backfill of {backfill.operation} is complete: {summary}."
+    )
 
 
 def failed_run(backfill: Backfill, now: Micros, why: str) -> Run:

@@ -40,25 +40,25 @@ class Follower:
 
     def follow(self, state: Connection, changes: Sequence[AppliedChange], result: MergeResult, now: Micros) -> None:
         """Put the deliveries that this merge gives rise to into the outbox, within its transaction."""
-        wanted = self._syncs(state)
-        if not wanted:
+        syncs = self._syncs(state)
+        if not syncs:
             return
         oldest = now - self._memory
-        news = [applied for applied in changes if _is_news(applied, oldest)]
-        if not news:
+        recent = [applied for applied in changes if _is_recent(applied, oldest)]
+        if not recent:
             return
-        changed = _changed(news, result)
-        told = {str(applied.change.source_id) for applied in news if applied.change.events}
-        operations = {sync.operation for sync in wanted}
-        states = changed_states(state, news, result, operations)
-        roots = addressees(state, told.union(changed, states.people()))
+        changed = _changed(recent, result)
+        with_events = {str(applied.change.source_id) for applied in recent if applied.change.events}
+        operations = {sync.operation for sync in syncs}
+        states = changed_states(state, recent, result, operations)
+        roots = addressees(state, with_events.union(changed, states.people()))
         deliveries: list[NewDelivery] = []
         events: list[NewDelivery] = []
-        for sync in wanted:
+        for sync in syncs:
             if sync.operation == Operation.PROFILES:
                 deliveries += _pushes(sync, changed, roots)
             elif sync.operation == Operation.EVENTS:
-                events += _events(sync, news, roots, now + len(events))
+                events += _events(sync, recent, roots, now + len(events))
             else:
                 deliveries += state_deliveries(sync, states, roots)
         _add_products(state, events)
@@ -76,7 +76,7 @@ class Follower:
         return found
 
 
-def _is_news(applied: AppliedChange, oldest: Micros) -> bool:
+def _is_recent(applied: AppliedChange, oldest: Micros) -> bool:
     change = applied.change
     says_something = change.source_id is not None or bool(change.consents)  # an address's consents name nobody
     if not says_something or applied.revision or change.is_replay or change.is_test:
@@ -84,14 +84,14 @@ def _is_news(applied: AppliedChange, oldest: Micros) -> bool:
     return change.at >= oldest
 
 
-def _changed(news: Sequence[AppliedChange], result: MergeResult) -> dict[str, Micros]:
+def _changed(recent: Sequence[AppliedChange], result: MergeResult) -> dict[str, Micros]:
     """The profiles that these messages made or changed, each with the latest of their times.
 
     A link changes whom it joins: the survivor is read with what was said of the other.
     """
     differ = {*result.changed, *result.created}
-    found = joined_at(news, result)
-    for applied in news:
+    found = joined_at(recent, result)
+    for applied in recent:
         source_id, at = applied.change.source_id, applied.change.at
         if source_id is not None and source_id in differ:
             found[source_id] = max(at, found.get(source_id, at))
@@ -109,10 +109,12 @@ def _pushes(sync: Sync, changed: dict[str, Micros], roots: dict[str, str]) -> It
         yield NewDelivery(sync.connection_id, Operation.PROFILES, root, at, options=sync.options)
 
 
-def _events(sync: Sync, news: Sequence[AppliedChange], roots: dict[str, str], due_at: Micros) -> Iterator[NewDelivery]:
+def _events(
+    sync: Sync, recent: Sequence[AppliedChange], roots: dict[str, str], due_at: Micros
+) -> Iterator[NewDelivery]:
     """One per event, frozen as it came. Due a microsecond apart, since deliveries are taken in the order they are due."""
     named = frozenset(sync.event_keys)
-    for applied in news:
+    for applied in recent:
         root = roots.get(str(applied.change.source_id))
         if root is None:  # erased meanwhile, or of nobody yet
             continue

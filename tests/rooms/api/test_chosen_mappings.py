@@ -66,7 +66,7 @@ def test_a_destination_chooses_too(api: Api) -> None:
     ("change", "words"),
     [
         ({"mapping": "nothing-like-it"}, "iterable-feedback"),
-        ({"mapping": "../secrets"}, "no mapping name"),
+        ({"mapping": "../secrets"}, "not a mapping name"),
         ({"mapping": "braze"}, "no `rules` for what comes in"),
         ({"mapping_patch": "rules: {nobody: null}"}, "there is no 'nobody' to delete"),
         ({"mapping": 7}, "mapping"),

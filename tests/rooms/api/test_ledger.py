@@ -149,6 +149,29 @@ def test_deliveries_are_filtered(ended: Api) -> None:
     assert people(ended, occasion="x") == people(ended, distribution="D" * 26) == []
 
 
+def test_every_list_takes_the_same_filters_and_ids_by_their_beginning(ended: Api) -> None:
+    (dead,) = ended.get("/hub/v1/dead-letters", connection="crm")["deliveries"]
+    add_messages(ended, "X" * 26, 2, "quarantined", "missing_required")
+    run = add_run(ended, result="failed", detail="It broke at noon.")
+
+    for path in ("/hub/v1/deliveries", "/hub/v1/dead-letters", "/hub/v1/messages"):
+        query = {"since": "1h", "until": "now", "connection": "X" * 26, "reason": "r", "source_id": "u", "text": "t"}
+        ended.get(path, **query, **({} if path.endswith("letters") else {"status": "dead"} if "del" in path else {}))
+    assert people(ended, since="1h", text="REJECT") == ["dead", "other"]
+    assert people(ended, until="yesterday") == people(ended, text="%") == []
+    assert len(ended.get("/hub/v1/messages", status="quarantined", text="Missing", since="1d")["messages"]) == 2
+    assert [row["id"] for row in ended.get("/hub/v1/sync-runs", status="failed", text="NOON")["sync_runs"]] == [run]
+    assert ended.get("/hub/v1/refusals", connection="X" * 26, reason="r", text="t", until="1h") == {"refusals": []}
+    ended.refused("GET", "/hub/v1/deliveries?since=yesteryear")
+
+    replayed = ended.post("/hub/v1/deliveries/replay", {"ids": [dead["id"][:25]], "since": "1h"}, 202)
+    assert replayed == {"matching": 1, "replayed": 1}
+    assert ended.get(f"/hub/v1/sync-runs/{run}")["id"] == run
+    assert ended.get(f"/hub/v1/deliveries/{dead['id'].lower()}")["id"] == dead["id"]
+    assert "several" in ended.refused("GET", "/hub/v1/deliveries/D000")["message"]
+    ended.refused("POST", "/hub/v1/deliveries/replay", {"ids": ["nothing"]})
+
+
 def test_dead_letters_are_counted_then_sent_again(ended: Api) -> None:
     path = "/hub/v1/deliveries/replay"
     assert ended.post(path, {"dry_run": True}, 202) == {"matching": 2}

@@ -21,7 +21,7 @@ def test_a_schema_is_put_shown_replaced_and_taken_away(api: Api) -> None:
     assert api.get(PATH) == [put.json]
 
     again = api("PUT", f"{PATH}/profile", json={"properties": {"points": {"type": "number", "optional": True}}})
-    assert again.json == put.json, "the same schema is no new version"
+    assert again.json == put.json, "the same schema is not a new version"
     other = api("PUT", f"{PATH}/event.order_completed", json={"allow_defined_only": True})
     assert other.status_code == 200
     assert [each["kind"] for each in api.get(PATH)] == ["event.order_completed", "profile"]

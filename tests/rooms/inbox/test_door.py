@@ -108,7 +108,7 @@ def send(inbox: Inbox, source: SignedSource) -> Send:
 
 def refused(inbox: Inbox) -> dict[tuple[str, str], int]:
     counts: dict[tuple[str, str], int] = {}
-    for refusal in inbox.refusals(0):
+    for refusal in inbox.refusals():
         key = refusal.connection_id, refusal.reason
         counts[key] = counts.get(key, 0) + refusal.count
     return counts

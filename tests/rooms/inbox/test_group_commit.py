@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 
 from hub.core.clock import MINUTE
 from hub.core.database import write
+from hub.core.filters import RecordFilter
 from hub.inbox import commit, sqlite
 from hub.inbox.sql import Inbox
 from hub.inbox.values import AcceptedRequest, Refusal
@@ -146,7 +147,7 @@ def test_a_closed_inbox_has_written_everything_and_takes_nothing_more(open_anoth
         inbox.append(accepted("b"))
     other = open_another()
     assert ids(apply(other)) == ["a"]
-    assert other.refusals(0) == [Refusal("-", "unknown_source", NOW, 1)]
+    assert other.refusals() == [Refusal("-", "unknown_source", NOW, 1)]
 
 
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,20 +158,20 @@ def test_refusals_are_one_row_per_source_reason_and_minute(inbox):
         inbox.refuse(CONNECTION, "signature_invalid", NOW + second * 1_000_000)
     inbox.refuse("-", "unknown_source", NOW)
     inbox.append(accepted("a"))
-    until(lambda: inbox.refusals(0))
+    until(inbox.refusals)
     inbox.refuse(CONNECTION, "signature_invalid", NOW)
-    until(lambda: sum(refusal.count for refusal in inbox.refusals(0)) == 92)
-    assert inbox.refusals(0) == [
+    until(lambda: sum(refusal.count for refusal in inbox.refusals()) == 92)
+    assert inbox.refusals() == [
         Refusal("-", "unknown_source", NOW, 1),
         Refusal(CONNECTION, "signature_invalid", NOW, 61),
         Refusal(CONNECTION, "signature_invalid", NOW + MINUTE, 30),
     ]
-    assert inbox.refusals(NOW + 1) == [Refusal(CONNECTION, "signature_invalid", NOW + MINUTE, 30)]
+    assert inbox.refusals(RecordFilter(since=NOW + 1)) == [Refusal(CONNECTION, "signature_invalid", NOW + MINUTE, 30)]
 
 
 def test_refusals_are_written_without_any_message_coming_in(inbox):
     inbox.refuse("-", "unknown_source", NOW)
-    until(lambda: inbox.refusals(0) == [Refusal("-", "unknown_source", NOW, 1)])
+    until(lambda: inbox.refusals() == [Refusal("-", "unknown_source", NOW, 1)])
 
 
 def test_refusals_outlive_a_failing_store_in_bounded_memory(inbox, monkeypatch):
@@ -184,15 +185,15 @@ def test_refusals_outlive_a_failing_store_in_bounded_memory(inbox, monkeypatch):
     until(lambda: inbox._commit._refusals)
     with write(inbox._engine) as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO refusal"))
-    until(lambda: sum(refusal.count for refusal in inbox.refusals(0)) == 10)
+    until(lambda: sum(refusal.count for refusal in inbox.refusals()) == 10)
 
 
 def test_old_refusals_are_forgotten(inbox):
     inbox.refuse("-", "forbidden", NOW)
     inbox.refuse("-", "forbidden", NOW + MINUTE)
-    until(lambda: len(inbox.refusals(0)) == 2)
+    until(lambda: len(inbox.refusals()) == 2)
     assert inbox.prune(NOW + MINUTE) == 1
-    assert [refusal.minute for refusal in inbox.refusals(0)] == [NOW + MINUTE]
+    assert [refusal.minute for refusal in inbox.refusals()] == [NOW + MINUTE]
 
 
 @contextmanager

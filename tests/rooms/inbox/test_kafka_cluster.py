@@ -153,7 +153,7 @@ def test_counting_and_reading_follow_a_leader_that_moves(kafka, topic, engine, o
 
 
 def test_a_count_is_right_or_there_is_none(kafka, topic, engine, open_one):
-    """To the client a leader that does not answer is no error."""
+    """To the client a leader that does not answer is not an error."""
     kafka.lead(topic, 0, 1)
     inbox = open_one()
     inbox.append(accepted("a"))

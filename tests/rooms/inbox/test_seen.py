@@ -10,12 +10,13 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from hub.core.clock import DAY
 from hub.core.database import is_passing, read, write
 from hub.inbox import retention, seen
+from hub.inbox.codec import storable
 from hub.inbox.sql import Inbox, Superseded
 from hub.inbox.values import MessageFilter, SeenRow, SeenTerms, Settled
 from tests.rooms.inbox.conftest import CONNECTION, NOW, accepted
@@ -162,7 +163,7 @@ def test_filters_narrow_a_page_and_a_count(engine):
         row("c", connection_id="other"),
     )
     wanted = {
-        "a": MessageFilter(state="quarantined", reason="odd"),
+        "a": MessageFilter(status="quarantined", reason="odd"),
         "b": MessageFilter(source_id="user-2"),
         "c": MessageFilter(connection_id="other", until=NOW + 1),
     }
@@ -254,3 +255,44 @@ def assert_balanced(inbox: Inbox, engine: Engine) -> None:
     with read(engine) as state:
         found, queue = seen.terms(state), inbox.terms(state)
     assert queue.accepted == queue.waiting + found.applied + found.duplicate
+
+
+# ── finding one by its id ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_is_found_by_its_id_or_by_how_that_begins(engine):
+    long = "x" * 200
+    record(
+        engine,
+        row("ajs-1"),
+        row("ajs-12"),
+        row("Ajs-3"),
+        row("é%_\U0010ffff"),
+        row(storable(long)),
+        row("ajs-1", connection_id="other"),
+    )
+    with read(engine) as state:
+        assert seen.keys_beginning(state, "ajs-12") == [(CONNECTION, "ajs-12")]
+        assert seen.keys_beginning(state, "ajs-1", CONNECTION) == [(CONNECTION, "ajs-1")]
+        assert len(seen.keys_beginning(state, "ajs-1")) == 2, "two sources use one id"
+        assert {found for _, found in seen.keys_beginning(state, "ajs")} == {"ajs-1", "ajs-12"}
+        assert seen.keys_beginning(state, "é%") == [(CONNECTION, "é%_\U0010ffff")]
+        assert seen.keys_beginning(state, long) == [(CONNECTION, storable(long))]
+        for nothing in ("", "js", "\0", "\ud800", "Z"):
+            assert seen.keys_beginning(state, nothing) == []
+
+
+def test_the_open_ones_are_found_in_their_index_whatever_else_is_asked(engine):
+    if engine.dialect.name != "sqlite":
+        return  # PostgreSQL chooses by the sizes of tables
+    plans = {}
+    for name, wanted in {
+        "message_open": MessageFilter(status="quarantined", reason="odd", text="x"),
+        "message_received_at": MessageFilter(since=NOW, text="x"),
+        "message_source_id": MessageFilter(source_id="user-1"),
+    }.items():
+        query = select(seen.MESSAGE.c.message_id).where(*seen._conditions(wanted))
+        text_ = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
+        with read(engine) as state:
+            plans[name] = str(state.exec_driver_sql(f"EXPLAIN QUERY PLAN {text_}").all())
+    assert all(name in plan for name, plan in plans.items()), plans

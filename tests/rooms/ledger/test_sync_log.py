@@ -63,7 +63,8 @@ def test_filters_join_with_and(engine: Engine):
     ]
     with write(engine) as connection:
         store.record_runs(connection, [*others, wanted])
-        within = RunFilter("request", "crm", None, "failed", START + 2 * SECOND, START + 3 * SECOND)
+        span = {"since": START + 2 * SECOND, "until": START + 3 * SECOND}
+        within = RunFilter("failed", "crm", kind="request", text="answered 500", **span)
         assert store.runs(connection, within).items == [wanted]
         assert store.runs(connection, RunFilter(distribution_id="weekly")).items == [others[4]]
         assert store.run(connection, wanted.id) == wanted

@@ -374,10 +374,10 @@ def test_a_secret_that_a_vendor_repeats_stands_in_no_row(hub: World):
 
 
 def test_what_the_mapping_dropped_stands_with_the_delivery(hub: World):
-    hub.people.knows("u1", name="Ada", warnings=[Warning("not_a_date", "profile.birthdate", "this is no date")])
+    hub.people.knows("u1", name="Ada", warnings=[Warning("not_a_date", "profile.birthdate", "this is not a date")])
     one = hub.decides("u1")
     hub.delivers()
-    assert "not_a_date at profile.birthdate: this is no date" in hub.row(one).notices
+    assert "not_a_date at profile.birthdate: this is not a date" in hub.row(one).notices
 
 
 def test_a_connection_that_is_removed_leaves_nothing_waiting(hub: World):

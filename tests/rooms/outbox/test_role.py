@@ -152,7 +152,7 @@ def test_check_says_why_a_private_host_is_refused(installation: Installation, si
 
 def test_a_second_role_on_sqlite_says_so_and_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     hub = Installation(Settings(data_dir=tmp_path))
-    monkeypatch.setattr("hub.runtime.roles.deliver.SQLITE_PATIENCE_S", 0.0)
+    monkeypatch.setattr("hub.core.locks.PREDECESSOR_S", 0.0)
     first = role_lock(hub.engine, "deliver")
     assert first.acquire()
     with pytest.raises(ConfigurationError, match="Another deliver role"):

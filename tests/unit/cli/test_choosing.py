@@ -47,7 +47,7 @@ def test_a_destination_takes_a_patch(shell: Shell) -> None:
     ("options", "words"),
     [
         (("--mapping", "nobodys"), "There is no mapping 'nobodys'; there are"),
-        (("--mapping", "segmen/t"), "no mapping name"),
+        (("--mapping", "segmen/t"), "not a mapping name"),
         (("--mapping", "braze"), "no `rules` for what comes in"),
     ],
 )

@@ -104,7 +104,7 @@ def test_delimiters_have_names(shell: Shell, tmp_path: Path) -> None:
         (["customers", "FILE", "--map", "Pints=email"], "no column 'Pints' in the file; did you mean 'Points'?"),
         (["customers", "FILE", "--map", "email"], "maps no column"),
         (["customers", "FILE", "--encoding", "klingon"], "There is no encoding 'klingon'"),
-        (["customers", "FILE", "--at", "soon"], "--at 'soon' is no time"),
+        (["customers", "FILE", "--at", "soon"], "--at 'soon' is not a time"),
         (["orders", "FILE"], "No column holds the id of orders"),
     ],
 )

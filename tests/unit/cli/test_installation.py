@@ -1,4 +1,4 @@
-"""Settings, doctor, failures that are no defects, and the real program in a process of its own."""
+"""Settings, doctor, failures that are not defects, and the real program in a process of its own."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
     [
         ({"HUB_PORT": "many"}, "HUB_PORT is not usable"),
         ({"HUB_SEEN_DAYS": "0"}, "HUB_SEEN_DAYS is not usable"),
-        ({"HUB_DATABASE_URL": "the-password"}, "HUB_DATABASE_URL is no database URL"),
-        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL is no database URL"),
+        ({"HUB_DATABASE_URL": "the-password"}, "HUB_DATABASE_URL is not a database URL"),
+        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL is not a database URL"),
         ({"HUB_DATABASE_URL": "postgresql://hub:the-password@127.0.0.1:1/hub"}, "cannot be reached"),
         ({"HUB_DATA_DIR": "/dev/null/hub"}, "/dev/null"),
     ],
@@ -173,7 +173,7 @@ def test_a_mapping_preview_filters_by_the_schemas_of_this_installation_and_knows
 
     away = {"HUB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=2"}
     (shell.folder / "broken").mkdir()
-    (shell.folder / "broken" / "hub.db").write_text("this is no database, however long one looks at it")
+    (shell.folder / "broken" / "hub.db").write_text("this is not a database, however long one looks at it")
     for environment in (away, {"HUB_DATA_DIR": str(shell.folder / "broken")}):
         result = shell.run("mappings", "preview", "segment", given=message, **environment)
         assert json.loads(result.stdout) == free
@@ -202,7 +202,7 @@ def test_a_preview_of_nothing_says_why(shell: Shell) -> None:
 
     assert result.exit_code == 1
     assert "ignored: anonymous" in result.stderr
-    assert "is no source" in shell.error("preview", "--source", "braze", "--destination", "braze", given="{}")
+    assert "is not a source" in shell.error("preview", "--source", "braze", "--destination", "braze", given="{}")
     assert "no connector 'nobody'" in shell.error(
         "preview", "--source", "segment", "--destination", "nobody", given="{}"
     )

@@ -71,7 +71,7 @@ def test_a_run_names_its_connection_and_can_be_asked_for_by_it(busy: Shell) -> N
     assert (row["kind"], row["connection"], row["distribution"]) == ("request", "crm", None)
     assert " crm " in busy.text("log", "--connection", "crm")
     assert "no connection" in busy.error("log", "--connection", "nothing")
-    assert "--connection" in busy.error("log", "--connection", "crm", "--source-id", "ada")
+    assert [row["kind"] for row in busy.lines("log", "--connection", "crm", "--source-id", "ada")] == ["delivery"]
 
 
 def test_the_log_of_a_person_is_that_of_everyone_merged_with_them(busy: Shell) -> None:
@@ -153,9 +153,58 @@ def test_deliveries_are_listed_shown_and_cancelled(busy: Shell) -> None:
 
 def test_dead_letters_are_replayed_after_a_dry_run(busy: Shell) -> None:
     assert busy.json("replay", "deliveries", "--dry-run") == {"matching": 1}
-    assert busy.json("replay", "deliveries", "--connection", "crm") == {"matching": 1, "replayed": 1}
+    assert busy.json("replay", "deliveries", "--connection", "crm", "--yes") == {"matching": 1, "replayed": 1}
     assert busy.json("replay", "deliveries") == {"matching": 0}
     assert busy.run("replay", "deliveries", "--per-second", "0").exit_code == 2
+
+
+def test_every_list_narrows_by_the_same_filters(busy: Shell) -> None:
+    apply, *_ = busy.lines("log")
+    assert [row["id"] for row in busy.lines("log", "--status", "partial")] == [apply["id"]]
+    assert [row["id"] for row in busy.lines("log", "--text", apply["id"][:20].lower())] == [apply["id"]]
+    for command in (["log"], ["log", "--source-id", "ada"], ["deliveries", "list"], ["ledger", "refusals"]):
+        late = ["--since", "1m", "--until", "yesterday", "--connection", "crm", "--text", "x"]
+        if "refusals" in command:
+            late[5] = "C" * 26
+        assert busy.text(*command, *late, "--json").strip() in ("", "[]")
+    assert [row["source_id"] for row in busy.json("deliveries", "list", "--since", "1h", "--text", "JECT")] == ["ada"]
+    assert [row["kind"] for row in busy.lines("log", "--reason", "rejected", "--since", "today")] == ["delivery"]
+    assert busy.json("deliveries", "list", "--until", "1h") == []
+    assert busy.json("replay", "messages", "--dry-run", "--since", "1h", "--text", "MISSING") == {"matching": 1}
+    assert "yesteryear" in busy.run("log", "--since", "yesteryear").stderr
+
+
+def test_every_line_shows_an_id_that_every_command_takes_back(busy: Shell) -> None:
+    rows = busy.json("deliveries", "list")
+    for row, line in zip(rows, busy.text("deliveries", "list").splitlines(), strict=True):
+        shown = line.split()[1]
+        assert row["id"].startswith(shown)
+        assert len(shown) < len(row["id"])
+        assert busy.json("deliveries", "show", shown.lower())["id"] == row["id"]
+    told = busy.error("deliveries", "show", rows[0]["id"][:6])
+    assert all(row["id"] in told for row in rows), "those that are meant are named"
+    assert "There is no delivery 'x'" in busy.error("deliveries", "show", "x")
+    for run, line in zip(busy.lines("log"), busy.text("log").splitlines(), strict=True):
+        assert run["id"].startswith(line.split()[1])
+    waits = next(row["id"] for row in rows if row["status"] == "waiting")
+    assert busy.json("deliveries", "cancel", waits[:16]) == {"cancelled": waits}
+
+
+def test_nothing_is_sent_again_unasked(busy: Shell) -> None:
+    told = busy.error("replay", "deliveries")
+    assert told == "This would send 1 delivery (dead) again; give --yes to do it, or --dry-run to count only."
+    (dead,) = busy.json("deliveries", "list", "--status", "dead")
+    waits = next(row["id"] for row in busy.json("deliveries", "list", "--status", "waiting"))
+    assert busy.json("replay", "deliveries", waits[:16], "--yes") == {"matching": 0}
+    assert busy.json("replay", "deliveries", dead["id"][:16], "--yes") == {"matching": 1, "replayed": 1}
+
+
+def test_a_replay_that_matches_nothing_says_where_it_looked(busy: Shell) -> None:
+    told = busy.run("replay", "deliveries", "--status", "sent").stderr
+    assert told == "No delivery matches among those that are sent; --status dead looks at others.\n"
+    told = busy.run("replay", "messages", "--reason", "other").stderr
+    assert "among those that are quarantined" in told
+    assert "--status applied" in told
 
 
 def test_quarantined_messages_are_counted_before_a_replay(busy: Shell) -> None:

@@ -139,7 +139,7 @@ def test_triggers(ready: Shell, options: tuple[str, ...], trigger: dict[str, Any
 
 WRONG: list[tuple[str, str]] = [
     ("sources add nobody --name x", "no connector 'nobody'"),
-    ("sources add braze --name x", "is no source"),
+    ("sources add braze --name x", "is not a source"),
     ("sources add segment --name a/b", "'/'"),
     ("sources add segment --name x --set colour=red", "no setting 'colour'"),
     ("sources add segment --name x --set nonsense", "key=value"),
@@ -147,7 +147,7 @@ WRONG: list[tuple[str, str]] = [
     ("sources set nobody --set a=b", "no source 'nobody'"),
     ("sources remove nobody --yes", "no source 'nobody'"),
     ("destinations add braze --name x", "api_key is missing"),
-    ("destinations add segment --name x", "is no destination"),
+    ("destinations add segment --name x", "is not a destination"),
     ("destinations add braze --name crm --set base_url=https://x.example --set api_key=k", "already"),
     ("destinations set crm", "--set KEY=VALUE"),
     ("destinations set crm --set hosts.nowhere=https://x.example", "nowhere"),
@@ -180,7 +180,7 @@ WRONG: list[tuple[str, str]] = [
     ("log --source-id ada --follow", "about runs"),
     ("mappings check nobody", "no mapping 'nobody'"),
     ("mappings preview nobody", "no mapping 'nobody'"),
-    ("mappings preview segment", "no JSON"),
+    ("mappings preview segment", "not JSON"),
     ("connectors check nobody", "no connector 'nobody'"),
     ("connectors new X", "lower-case"),
 ]

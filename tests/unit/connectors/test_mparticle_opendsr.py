@@ -294,7 +294,7 @@ def test_the_certificate_is_there_for_everybody_and_the_key_for_nobody(key: Any)
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        (lambda key: {"opendsr_private_key": "no key at all"}, "no PEM private key"),
+        (lambda key: {"opendsr_private_key": "no key at all"}, "not a PEM private key"),
         (lambda key: {"opendsr_private_key": pem(ec.generate_private_key(ec.SECP256R1()))}, "another kind"),
         (lambda key: {"opendsr_private_key": pem(rsa.generate_private_key(65_537, 2048))}, "not that of"),
         (lambda key: {"opendsr_private_key": pem(key), "opendsr_domain": ""}, "set opendsr_domain"),

@@ -181,8 +181,8 @@ def test_an_unknown_path_is_named_as_such(path: str) -> None:
 
 def test_refusals_carry_the_two_keys_that_the_python_library_reads() -> None:
     request = sdk("/v1/batch", b"{")
-    reply = SOURCE.refuse(request, PayloadInvalid("The body is no JSON."))
-    assert (reply.status, reply.json) == (400, {"code": "invalid_json", "message": "The body is no JSON."})
+    reply = SOURCE.refuse(request, PayloadInvalid("The body is not JSON."))
+    assert (reply.status, reply.json) == (400, {"code": "invalid_json", "message": "The body is not JSON."})
     assert SOURCE.refuse(request, SignatureInvalid()).status == 401
     busy = SOURCE.refuse(request, Busy(retry_after_s=0))
     assert (busy.status, busy.headers["Retry-After"]) == (503, "1")

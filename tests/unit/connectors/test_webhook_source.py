@@ -361,7 +361,7 @@ def test_whatever_is_sent_is_taken_or_refused_never_an_accident(
 
     assert 400 <= status < 500 or (status == 200 and secret == SECRET)
     for message in messages:
-        loads(message.body)  # raises if what is stored is no JSON
+        loads(message.body)  # raises if what is stored is not JSON
 
 
 def answered(receiver: WebhookSource, sent: InboundRequest) -> tuple[int, list[RawMessage]]:

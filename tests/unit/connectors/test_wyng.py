@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_left_out_and_told(field: str, value: Any):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"data_model": "customer_id"}, "is no id:type"),
+        ({"data_model": "customer_id"}, "is not an id:type"),
         ({"data_model": "customer_id:numeric"}, "out of text, date, bool, num, set"),
         ({"data_model": "customer_id:text customer_id:text"}, "names customer_id twice"),
         ({"data_model": "email:text"}, "key_fields names customer_id, phone"),

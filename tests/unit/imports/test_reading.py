@@ -1,4 +1,4 @@
-"""Files of unknown making: encodings, delimiters, and rows that are no rows."""
+"""Files of unknown making: encodings, delimiters, and rows that are not rows."""
 
 from __future__ import annotations
 

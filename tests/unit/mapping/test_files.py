@@ -111,7 +111,7 @@ def test_a_connectors_own_file_wins_over_the_bundled_one_and_the_mappings_path_o
 
 @pytest.mark.parametrize("name", ["../acme", "", "a/b", "x" * 200])
 def test_a_name_is_never_a_path(folder: Path, name: str) -> None:
-    with pytest.raises(MappingInvalid, match="is no mapping name"):
+    with pytest.raises(MappingInvalid, match="is not a mapping name"):
         read(name, "", Folders([folder]))
 
 

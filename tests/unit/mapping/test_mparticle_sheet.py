@@ -12,7 +12,7 @@
 | everything is text | `test_amounts_may_be_text_…`, `test_a_postal_code_keeps_its_zero` |
 | remove_from_wish_list; commerce events without an action | test_mparticle_mapping.py, e2e/test_official_client_mparticle.py |
 | development data; replays | test_mparticle_mapping.py |
-| an absent attribute is no deletion | test_mparticle_mapping.py, samples 05 and 07 |
+| an absent attribute is not a deletion | test_mparticle_mapping.py, samples 05 and 07 |
 | the same person under a new mpid | `test_the_mpid_never_makes_a_source_id` |
 | the client neither waits nor retries | e2e/test_official_client_mparticle.py |
 | erasure comes by Firehose or OpenDSR only; ids in the extension | samples 17 and 18, `test_an_erasure_reads_…` |

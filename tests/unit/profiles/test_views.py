@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.mapping.model import REMOVED
-from hub.profiles.rules.views import Said, consents_of, public, public_order, view
+from hub.profiles.rules.views import ConsentStatement, consents_of, public, public_order, view
 
 DOCUMENT = {
     "email": [1, "K", 0, "a@b.c"],
@@ -49,7 +49,10 @@ def test_no_field_can_take_the_place_of_the_views_own_parts():
 
 
 def test_of_all_words_about_a_topic_the_strictest_decides_and_dates_it():
-    words = [Said("email", "granted", 9_000_000, "page"), Said("email", "denied", 5_000_000, None)]
+    words = [
+        ConsentStatement("email", "granted", 9_000_000, "page"),
+        ConsentStatement("email", "denied", 5_000_000, None),
+    ]
     assert consents_of(words) == {"email": {"status": "denied", "at": "1970-01-01T00:00:05.000Z"}}
 
 

@@ -43,7 +43,7 @@ def test_the_page_and_its_json_show_what_each_received():
 def test_a_call_that_the_vendor_does_not_have_stands_out():
     with sandbox(_subjects(), "127.0.0.1", 0) as (page, stands):
         requests.get(f"{stands[0].url}/nowhere", timeout=5)
-        assert "GET /nowhere is no endpoint of this vendor" in requests.get(f"{page}/", timeout=5).text
+        assert "GET /nowhere is not an endpoint of this vendor" in requests.get(f"{page}/", timeout=5).text
 
 
 def test_commands_name_the_host_as_hubs_know_it():

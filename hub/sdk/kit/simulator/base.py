@@ -234,7 +234,7 @@ class Simulator:
     def _answer(self, request: SimRequest) -> SimResponse:
         handler, request = self._find(request)
         if handler is None:
-            self.unexpected.append(f"{request.method} {request.path} is no endpoint of this vendor")
+            self.unexpected.append(f"{request.method} {request.path} is not an endpoint of this vendor")
             return SimResponse(404, {"message": "No such endpoint."})
         refusal = None if self.is_trusting else self.refuse(request)
         if refusal is not None:

@@ -62,7 +62,7 @@ class Script:
 
     def add(self, fault: Fault, times: int = 1) -> None:
         if fault.kind not in KINDS:
-            raise ValueError(f"{fault.kind!r} is no kind of fault; choose one of {', '.join(KINDS)}")
+            raise ValueError(f"{fault.kind!r} is not a kind of fault; choose one of {', '.join(KINDS)}")
         self.pending.extend([fault] * times)
 
     def take(self, path: str) -> Fault | None:

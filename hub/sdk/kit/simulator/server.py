@@ -100,7 +100,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 def _read(stream: Any) -> SimRequest | None:
-    """The next request of a connection, or None at its end. Raises ValueError for text that is no HTTP."""
+    """The next request of a connection, or None at its end. Raises ValueError for text that is not an HTTP."""
     line = stream.readline(65_537)
     if not line:
         return None

@@ -242,7 +242,7 @@ def _compare_outcome(one: AnyPush, wanted: Json, got: Settled | None) -> None:
 
 def _run_inbound(subject: Subject, case: Case) -> None:
     if subject.source_class is None:
-        raise CheckFailed(f"{subject.name} is no source")
+        raise CheckFailed(f"{subject.name} is not a source")
     settings = {**example_settings(subject.source_class.Settings), **case.given.get("settings", {})}
     source = build(subject.source_class, settings, {})
     request = _inbound(case.given["request"])

@@ -168,14 +168,14 @@ def operations_are_declared(subject: Subject) -> None:
     destination, _, _ = make(subject)
     require(destination.Options, "Options is empty; its keys are the operations this destination has")
     unknown = [one for one in [*destination.Options, *destination.targets] if one not in list(Operation)]
-    require(not unknown, f"{unknown} are no operations")
+    require(not unknown, f"{unknown} are not operations")
     more = sorted(set(destination.targets) - set(destination.Options))
     require(not more, f"targets are declared for {', '.join(more)}, which Options does not have")
     for operation, schema in destination.targets.items():
         try:
             jsonschema.Draft202012Validator.check_schema(schema)
         except jsonschema.SchemaError as error:
-            raise CheckFailed(f"the targets of {operation} are no JSON Schema: {error.message}") from None
+            raise CheckFailed(f"the targets of {operation} are not JSON Schema: {error.message}") from None
 
 
 def limits_name_their_source(subject: Subject) -> None:

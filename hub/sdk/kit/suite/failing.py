@@ -188,7 +188,7 @@ def html_under_success(subject: Subject) -> None:
     for struck in strike(subject, "html", status=200):
         require(
             struck.is_again or isinstance(struck.end.error, Retryable | AuthFailed),
-            f"an HTML page under 200 is no answer of the API, so Unreadable or AuthFailed is due; {struck}",
+            f"an HTML page under 200 is not an answer of the API, so Unreadable or AuthFailed is due; {struck}",
         )
         _nothing_accepted(struck, "an HTML page under 200")
 

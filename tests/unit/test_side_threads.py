@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from hub.inbox.queue import Unreachable
-from hub.runtime.process.side_threads import Beside, put_off
+from hub.runtime.process.side_threads import SideThreads, put_off
 from hub.sdk.errors import ConfigurationError
 
 
@@ -23,22 +23,22 @@ class Log:
 
 def test_a_thread_that_dies_ends_its_role_and_says_why():
     stop = threading.Event()
-    beside = Beside(stop)
-    beside.start("well", lambda: stop.wait() and None)
-    beside.start("broken", lambda: 1 // 0 and None)
+    side_threads = SideThreads(stop)
+    side_threads.start("well", lambda: stop.wait() and None)
+    side_threads.start("broken", lambda: 1 // 0 and None)
     assert stop.wait(10)
-    beside.join()
+    side_threads.join()
     with pytest.raises(ZeroDivisionError):
-        beside.raise_defect()
+        side_threads.raise_defect()
 
 
 def test_threads_that_end_with_their_role_leave_nothing_to_raise():
     stop = threading.Event()
-    beside = Beside(stop)
-    beside.start("well", lambda: stop.wait() and None)
+    side_threads = SideThreads(stop)
+    side_threads.start("well", lambda: stop.wait() and None)
     stop.set()
-    beside.join()
-    beside.raise_defect()
+    side_threads.join()
+    side_threads.raise_defect()
 
 
 @pytest.mark.parametrize("error", [Unreachable("The brokers are away."), ConfigurationError("The key is another's.")])
