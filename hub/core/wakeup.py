@@ -38,6 +38,7 @@ CONNECTIONS = "connections"  # one was added, changed or removed
 OCCASIONS = "occasions"  # a distribution has changed, or a run or a backfill was asked for
 ERASURES = "erasures"  # one was asked for
 
+LOOK_S = 5.0  # how often a loop looks by itself
 FOLDER = "wakeup"
 CHANNEL = "hub_"  # PostgreSQL's name of a topic begins so
 NOTED = "hub_wakeups"

@@ -9,6 +9,7 @@ from sqlalchemy import Connection as Database
 
 from hub.core.clock import Micros, to_datetime
 from hub.core.logging import logger
+from hub.core.wakeup import LOOK_S
 from hub.outbox.engine import plan as planning
 from hub.outbox.engine.build import ERASE, Built, Known
 from hub.outbox.engine.lane import CONFIGURATION, Lane, Ports, tell_defect
@@ -23,7 +24,6 @@ from hub.sdk.text import storable
 
 CLAIM_MOST = 1_500
 LOOK_AGAIN_S = 0.1  # between two looks that find nothing: what comes in one after the other is one batch
-LOOK_S = 2.0  # a wake-up may be lost
 Doing = Callable[[Callable[[Database], Any]], Any]
 
 

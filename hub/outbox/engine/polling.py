@@ -13,6 +13,7 @@ from sqlalchemy import Connection as Database
 
 from hub.core.clock import SECOND, Micros
 from hub.core.ids import new_id
+from hub.core.wakeup import LOOK_S
 from hub.outbox.engine.lane import Lane
 from hub.outbox.engine.workers import Job, waiting_of
 from hub.outbox.queue import claim
@@ -22,7 +23,6 @@ from hub.sdk.json import loads
 from hub.sdk.values import Route, Waiting
 
 EVERY_S = 0.1
-RARELY_S = 2.0  # even if nothing is known to be due: a vendor may have recovered, or the clock been set
 AT_ONCE = 20
 _NO_ROUTE = Route(source="")
 
@@ -48,10 +48,10 @@ class Polling:
             return False
         able = {lane.connection.id: lane for lane in lanes if lane.is_open and lane.circuit.allows(at) != 0}
         if not able:
-            self.look_at = at + RARELY_S
+            self.look_at = at + LOOK_S
             return False
         look: _Look = self._reading(lambda database: _look(database, able, now))
-        self.look_at = at + (EVERY_S if look.due else RARELY_S)
+        self.look_at = at + (EVERY_S if look.due else LOOK_S)
         if look.next_at is not None:
             self.expect(look.next_at, now, at)
         for found, rows in look.due:

@@ -18,13 +18,13 @@ from hub.outbox.limits.rate_limits import ONE_CALL
 from hub.outbox.queue.finish import Push
 from hub.outbox.rules import LONGEST_WAIT, Stopping, instant
 from hub.outbox.values import Held
+from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.http import Exchange
 from hub.outbox.wire.kafka import Publisher
 from hub.sdk.contract import Flow
 from hub.sdk.errors import ConfigurationError, DeliveryError, RateLimited
 from hub.sdk.flow import Broker as Publish
 from hub.sdk.flow import ContractBroken, Send, no_broker, run_flow
-from hub.sdk.kept_answers import Answers
 from hub.sdk.rehearsal import over_http
 from hub.sdk.values import Publish as Message
 from hub.sdk.values import Published, Report, Request, Response, Route, Waiting

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from hub.core.settings import Settings
 from hub.outbox.engine.lane import hosts_of, open_sender, tell_defect
 from hub.outbox.limits.rate_limits import ONE_CALL, Pace
+from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.masking import Mask
 from hub.registry.discovery import build
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination, Flow
 from hub.sdk.errors import ConfigurationError, DeliveryError, RateLimited
 from hub.sdk.flow import Classify, FlowEnd, Send, run_flow
-from hub.sdk.kept_answers import Answers
 from hub.sdk.values import Finding, Report, Request, Response, Wanted
 
 TIMEOUT_S = 20.0

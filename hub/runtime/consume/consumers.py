@@ -6,14 +6,13 @@ import threading
 from dataclasses import dataclass
 
 from hub.core.logging import logger
-from hub.core.wakeup import Sleeper, when_set
+from hub.core.wakeup import LOOK_S, Sleeper, when_set
 from hub.inbox.queue import Inbox
 from hub.registry.values import Connection
 from hub.runtime.live.connections import LiveConnections
 from hub.runtime.process.installation import Installation
 from hub.runtime.process.side_threads import put_off
 
-LOOK_S = 5.0  # a wake-up may be lost
 DIED_S = 1.0  # a reading thread that has died is started again after this time
 
 

@@ -13,7 +13,7 @@ from hub.core import clock
 from hub.core.clock import SECOND, Micros
 from hub.core.database import read, write
 from hub.core.logging import logger
-from hub.core.wakeup import Sleeper, when_set
+from hub.core.wakeup import LOOK_S, Sleeper, when_set
 from hub.inbox.queue import Unreachable
 from hub.inbox.sql import open_inbox
 from hub.ledger.store import record_audit
@@ -29,8 +29,7 @@ from hub.runtime.process.side_threads import put_off
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import ErasureStatus
 
-LOOK_S = 1.0  # while a request is carried out
-RARELY_S = 5.0  # while none is: a wake-up may be lost
+BUSY_S = 1.0  # between looks while a request is carried out
 REST = 9.0  # times as long as a look takes nothing is looked at, so that it is a tenth of a core at most
 ENDED = frozenset({"dead", "skipped"})
 
@@ -60,7 +59,7 @@ class ErasureWatch:
             least_s = REST * (time.monotonic() - began)
             with put_off(_log, "status callbacks are put off"):
                 self._callbacks.step(clock.now())
-            self._sleeper.sleep(stop, max(LOOK_S if is_busy else RARELY_S, least_s), least_s)
+            self._sleeper.sleep(stop, max(BUSY_S if is_busy else LOOK_S, least_s), least_s)
         if self._topic is not None:
             self._topic.close()
 
@@ -79,7 +78,7 @@ class ErasureWatch:
                 self._carry_out(record, now)
         for record in running:
             self._follow(record, now)
-        return bool(running) or any(one.acts_at <= now + RARELY_S * SECOND for one in pending)
+        return bool(running) or any(one.acts_at <= now + LOOK_S * SECOND for one in pending)
 
     def _carry_out(self, record: ErasureRecord, now: Micros) -> None:
         try:

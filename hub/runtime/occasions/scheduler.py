@@ -25,7 +25,7 @@ from hub.core.clock import SECOND, Micros, from_datetime, iso, to_datetime
 from hub.core.database import is_passing, read, write
 from hub.core.locks import lead, role_lock
 from hub.core.logging import logger
-from hub.core.wakeup import Sleeper, when_set
+from hub.core.wakeup import LOOK_S, Sleeper, when_set
 from hub.distributions import backfills, occasions, rules, store, timing
 from hub.distributions.values import Distribution, Trigger
 from hub.ledger.store import record_run
@@ -34,7 +34,6 @@ from hub.runtime.sync.backfill import failed_run as backfill_failed_run
 from hub.runtime.sync.backfill import fill_chunk
 from hub.sdk.errors import HubError
 
-LOOK_S = 2.0  # a wake-up may be lost
 HELD_S = 0.5  # while a backfill waits for room in its connection's queue
 YIELD_S = 0.002  # left to other writers between chunks
 HOLD_S = {"sqlite": 0.05, "postgresql": 0.5}  # how long a chunk may take; on SQLite every other writer waits for it

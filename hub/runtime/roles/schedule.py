@@ -6,7 +6,7 @@ import threading
 
 from hub.core import clock
 from hub.core.logging import logger
-from hub.core.wakeup import ERASURES, OCCASIONS, listening
+from hub.core.wakeup import CONNECTIONS, ERASURES, OCCASIONS, listening
 from hub.inbox.queue import Inbox
 from hub.inbox.sql import open_inbox
 from hub.mapping.versions.watch import Mappings
@@ -29,7 +29,7 @@ def run_schedule(hub: Installation, stop: threading.Event) -> None:
     side_threads.start("housekeeping", lambda: _keep_tidy(hub, stop))
     side_threads.start("mapping-watch", lambda: watch.run(stop))
     side_threads.start("erasure-watch", lambda: erasures.run(stop))
-    with listening(hub.engine, {OCCASIONS: role.wake, ERASURES: erasures.wake}):
+    with listening(hub.engine, {OCCASIONS: role.wake, ERASURES: erasures.wake, CONNECTIONS: watch.wake}):
         role.run(stop)
     side_threads.join()
     side_threads.raise_defect()

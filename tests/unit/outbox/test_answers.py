@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hub.sdk.kept_answers import Answers, key_of
-
+from hub.outbox.wire.answers import Answers, key_of
 from hub.sdk.values import Request, Response, Secret
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
