@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from pydantic import BaseModel, ValidationError
 
 from hub.core.clock import Micros, iso, to_datetime
 from hub.core.secrets import Vault
-from hub.outbox.engine.batches import Ready
 from hub.outbox.queue import delta
 from hub.outbox.queue.claim import Ended
 from hub.outbox.queue.finish import Push as PushedLater
 from hub.outbox.rules import DETAIL_CHARS, REASON_CHARS, is_fresh, may_repeat
 from hub.outbox.values import Held, Mappings, Outbound, Row
 from hub.registry.values import Connection
+from hub.sdk.batches import Ready, sizes_of, too_large, total
 from hub.sdk.contract import Destination
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
@@ -30,7 +29,6 @@ from hub.sdk.values import (
     ConsentChange,
     ErasePush,
     EventPush,
-    Item,
     Json,
     MessagePush,
     Operation,
@@ -188,11 +186,11 @@ class Builder:
             return Ended(row.id, "dead", "defect", f"The connector named the route {first.route!r}, which it has not.")
         size = 0
         if self._sized:
-            sizes = [_size(item) for item in items]
-            if route.item_bytes is not None and max(sizes) > route.item_bytes:
-                words = f"It has {max(sizes)} bytes; the vendor takes {route.item_bytes} for one element."
+            sizes = sizes_of(items)
+            words = too_large(sizes, route)
+            if words is not None:
                 return Ended(row.id, "dead", "too_large", words)
-            size = sum(sizes) + len(sizes)
+            size = total(sizes)
         ready = Ready(row.id, person, push, items, first.route, first.group, row.cohort, size)
         return Built(ready, row, later, saved, notes)
 
@@ -296,7 +294,3 @@ def _audiences(view: View) -> Sequence[str]:
 
 def _note(warning: Any) -> str:
     return storable(f"{warning.code} at {warning.path}: {warning.text}", DETAIL_CHARS)
-
-
-def _size(item: Item) -> int:
-    return len(orjson.dumps(item.body, default=str))

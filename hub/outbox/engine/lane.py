@@ -16,12 +16,12 @@ from hub.outbox.limits.circuit_breaker import Circuit
 from hub.outbox.limits.rate_limits import Pace, Share
 from hub.outbox.rules import Stopping
 from hub.outbox.values import Mappings, People
-from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.http import Sender
 from hub.outbox.wire.kafka import Publisher
 from hub.outbox.wire.masking import Mask
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
+from hub.sdk.kept_answers import KeptAnswers
 
 AUTH = "auth: "  # how the reason begins of a pause that `check` may end
 AUTH_AGAIN = "auth again: "  # credentials that `check` found good were refused: an operator must look
@@ -60,7 +60,7 @@ class Lane:
     sender: Sender | Publisher
     share: Share
     mask: Mask
-    answers: Answers = field(default_factory=Answers)
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
     circuit: Circuit = field(default_factory=Circuit)
     people: set[str] = field(default_factory=set)  # whose calls are under way, by survivor
     jobs: int = 0

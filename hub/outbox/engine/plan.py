@@ -8,7 +8,6 @@ from typing import NamedTuple
 from hub.core.clock import SECOND, Micros, to_datetime
 from hub.core.ids import new_id
 from hub.ledger.values import AttemptStart
-from hub.outbox.engine.batches import Formed, Ready, form
 from hub.outbox.engine.build import Built, Known
 from hub.outbox.engine.lane import Lane
 from hub.outbox.engine.workers import Job
@@ -16,6 +15,7 @@ from hub.outbox.queue import delta
 from hub.outbox.queue.claim import Ended, Launch, Plan
 from hub.outbox.rules import micros
 from hub.outbox.values import Held, Row
+from hub.sdk.batches import Formed, Ready, form
 from hub.sdk.json import dumps
 from hub.sdk.values import Batch
 

@@ -18,13 +18,13 @@ from hub.outbox.limits.rate_limits import ONE_CALL
 from hub.outbox.queue.finish import Push
 from hub.outbox.rules import LONGEST_WAIT, Stopping, instant
 from hub.outbox.values import Held
-from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.http import Exchange
 from hub.outbox.wire.kafka import Publisher
 from hub.sdk.contract import Flow
 from hub.sdk.errors import ConfigurationError, DeliveryError, RateLimited
 from hub.sdk.flow import Broker as Publish
 from hub.sdk.flow import ContractBroken, Send, no_broker, run_flow
+from hub.sdk.kept_answers import KeptAnswers
 from hub.sdk.rehearsal import over_http
 from hub.sdk.values import Publish as Message
 from hub.sdk.values import Published, Report, Request, Response, Route, Waiting
@@ -67,7 +67,7 @@ class Job:
     calls: int = 0
     is_closed: bool = False  # its attempt has been ended in the ledger
     counts: dict[str, int] = field(default_factory=dict)
-    answers: Answers = field(init=False)  # of the version of the connection that this job was made for
+    answers: KeptAnswers = field(init=False)  # of the version of the connection that this job was made for
 
     def __post_init__(self) -> None:
         self.answers = self.lane.answers
