@@ -43,8 +43,9 @@ class MappingWatch:
         while not stop.wait(FILES_S):
             with put_off(_log, "looking at the mapping files is put off"):
                 if time.monotonic() - self._read_at >= LOOK_S:
-                    self._read()
-                self._activate_all()
+                    self.look()
+                else:
+                    self._activate_all()
 
     def look(self) -> None:
         """Bring every connection to its newest valid version; a broken file is told once and changes nothing."""
