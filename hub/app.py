@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -30,7 +31,7 @@ def create() -> Any:
     hub = Installation(settings)
     inbox = open_inbox(settings, hub.engine)
     atexit.register(inbox.close)
-    _keep_beating(hub)
+    _leave_heartbeats(hub)
     live = LiveConnections(hub)
     live.snapshot()  # loads the connectors in use before anybody is told that the hub is ready
     app = build(Services(hub, inbox, live))
@@ -84,9 +85,11 @@ def build(services: Services) -> Flask:
     return app
 
 
-def _keep_beating(hub: Installation) -> None:
-    from hub.runtime.process.heartbeat import beating
+def _leave_heartbeats(hub: Installation) -> None:
+    from hub.runtime.process.heartbeat import heartbeats
+    from hub.runtime.process.report import report_of
 
-    alive = beating(hub.engine, "web", lambda: os.kill(os.getppid(), signal.SIGTERM))  # the server this worker serves
+    restart = partial(os.kill, os.getppid(), signal.SIGTERM)  # the server this worker serves
+    alive = heartbeats(hub.engine, "web", restart, partial(report_of, hub))
     alive.__enter__()
     atexit.register(alive.__exit__, None, None, None)

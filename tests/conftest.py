@@ -20,8 +20,17 @@ from tests.guards import (
     pytest_runtest_teardown,
     pytest_sessionfinish,
 )
+from tests.order import pytest_addoption, pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
-__all__ = ["pytest_collection_finish", "pytest_configure", "pytest_runtest_teardown", "pytest_sessionfinish"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_runtest_teardown",
+    "pytest_sessionfinish",
+    "pytest_xdist_make_scheduler",
+]
 
 _names = itertools.count(1)
 TEMPLATE = "hub_template"
@@ -67,7 +76,8 @@ def _database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def _new_database(server: str, template: str = "template1") -> Iterator[str]:
+def new_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a database that goes with whoever asked for it."""
     name = f"test_{os.getpid()}_{next(_names)}"
     admin = open_database(server)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -84,7 +94,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hub.db"
         return
-    yield from _new_database(request.getfixturevalue("postgres_url"))
+    yield from new_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -96,7 +106,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield opened
         opened.dispose()
         return
-    for url in _new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
+    for url in new_database(request.getfixturevalue("postgres_url"), TEMPLATE):
         opened = open_database(url)
         yield opened
         opened.dispose()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests import run
+from tests import commands, run
 
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 _kept: set[int] = set()
@@ -63,10 +63,12 @@ def _left_open(item: pytest.Function) -> list[str]:
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     yield
+    commands.end()
     if CLEANER not in session.config.stash:
         return
     cleaner = session.config.stash[CLEANER]
-    if found := run.left(but=[os.getpid(), cleaner.pid]):
+    _, found = psutil.wait_procs(run.left(but=[os.getpid(), cleaner.pid]), 2)  # some end as soon as their parent has
+    if found:
         print(f"\nThese processes outlived their tests: {run.described(found)}")
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     run.end(cleaner)

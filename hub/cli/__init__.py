@@ -64,11 +64,14 @@ class LazyGroup(click.Group):
             raise
         except Exception as error:
             from hub.cli.failures import sentence
+            from hub.cli.terminal import visible_lines
 
             told = sentence(error)
             if told is None:
                 raise
-            raise click.ClickException(told) from None  # the cause may hold a password or a person's data
+            raise click.ClickException(
+                visible_lines(told)
+            ) from None  # the cause may hold a password or a person's data
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

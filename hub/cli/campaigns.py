@@ -18,6 +18,7 @@ from hub.ledger.store import record_audit
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
 
+EMPTY = "No campaign yet; `hub campaigns add --name NAME` adds one that makes its own codes."
 COLUMNS = ["id", "name", "kind", "pattern", "free", "published", "retired"]
 
 
@@ -87,7 +88,7 @@ def list_(json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         rows = [campaign_json(each, store.counts(database, each.id)) for each in store.every(database)]
-    print_rows(rows, COLUMNS, json_=json_)
+    print_rows(rows, COLUMNS, empty=EMPTY, json_=json_)
 
 
 @campaigns.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, print_json, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover
 from hub.sdk.errors import ConfigurationError
@@ -27,7 +28,12 @@ def connectors() -> None:
 def list_(json_: bool) -> None:
     """List every connector found: bundled, in HUB_CONNECTORS_PATH, installed as packages."""
     rows = [_row(found) for found in discover(Settings().connectors_path).values()]
-    print_rows(rows, ["name", "title", "source", "operations", "origin", "error"], json_=json_)
+    print_rows(
+        rows,
+        ["name", "title", "source", "operations", "origin", "error"],
+        empty="No connector was found; `hub connectors new NAME` writes one.",
+        json_=json_,
+    )
 
 
 @connectors.command()
@@ -42,8 +48,8 @@ def new(name: str, kind: str, into: Path) -> None:
     parent = into.resolve()
     written = scaffold(name, parent, "source" if kind == "source" else "destination", set(discover(str(parent))))
     for path in written:
-        click.echo(path)
-    click.echo(f"\nNext: export HUB_CONNECTORS_PATH={parent} && hub connectors check {name}")
+        echo(path)
+    echo(f"\nNext: export HUB_CONNECTORS_PATH={parent} && hub connectors check {name}")
 
 
 @connectors.command()
@@ -64,7 +70,7 @@ def check(name: str, json_: bool) -> None:
         )
     else:
         _print_table(verdicts)
-        click.echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} checks hold.")
+        echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} checks hold.")
     if failed:
         raise SystemExit(1)
 
@@ -82,13 +88,13 @@ def reload() -> None:
 
     broken = [one for one in discover(Settings().connectors_path).values() if one.error]
     for one in broken:
-        click.echo(f"{one.name} cannot be used: {one.error}", err=True)
+        echo(f"{one.name} cannot be used: {one.error}", err=True)
     with write(open_hub().engine) as database:
         roles = reloading.ask(database, clock.now(), ACTOR)
     if roles:
-        click.echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
+        echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
     else:
-        click.echo("No role is running; the next start finds every connector.")
+        echo("No role is running; the next start finds every connector.")
 
 
 def _print_table(verdicts: Sequence[Verdict]) -> None:
@@ -96,7 +102,7 @@ def _print_table(verdicts: Sequence[Verdict]) -> None:
     width = max(len(each.check.name) for each in verdicts)
     for each in verdicts:
         mark = click.style("✗", fg="red") if each.problem else click.style("✓", fg="green")
-        click.echo(f"{mark} {each.check.name:<{width}}  {each.problem or each.check.sentence}")
+        echo(f" {each.check.name:<{width}}  {each.problem or each.check.sentence}", mark=mark)
 
 
 def _found(name: str) -> Found:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.imports.cells import DATES
 from hub.imports.columns import parse_fields
@@ -144,7 +145,7 @@ def _tell_end(request: ImportRequest, job: Job, *, json_: bool) -> None:
     rejected = job.counts["rejected"]
     print_fields({**job.as_json(), "errors_file": str(errors) if rejected else None}, json_=json_)
     if rejected:
-        click.echo(
+        echo(
             f"{rejected:,} of {job.counts['rows']:,} rows were rejected: correct them in {errors} and import that file.",
             err=True,
         )
@@ -187,9 +188,9 @@ def _show_trial(trial: Trial, *, json_: bool) -> None:
         print_json(shown)
         return
     print_fields({name: value for name, value in shown.items() if name not in ("columns", *ROWS)}, json_=False)
-    click.echo("\nColumns")
+    echo("\nColumns")
     for header, field in shown["columns"].items():
-        click.echo(f"  {header} → {field if field != '-' else 'left out'}")
+        echo(f"  {header} → {field if field != '-' else 'left out'}")
     _tell_rows("\nFirst rows", shown["first_rows"])
     for title, name in (("\nRejected", "rejected_rows"), ("\nTaken without some values", "warned_rows")):
         _tell_rows(title, [row for row in shown[name] if row not in shown["first_rows"]])
@@ -197,12 +198,12 @@ def _show_trial(trial: Trial, *, json_: bool) -> None:
 
 def _tell_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        click.echo(title)
+        echo(title)
     for row in rows:
         where = f"  row {row['row']} (line {row['line']}):"
         if row["error"]:
-            click.echo(f"{where} rejected: {'; '.join(row['warnings']) or row['error']}")
+            echo(f"{where} rejected: {'; '.join(row['warnings']) or row['error']}")
             continue
-        click.echo(f"{where} {', '.join(f'{name}={value}' for name, value in row['result'].items())}")
+        echo(f"{where} {', '.join(f'{name}={value}' for name, value in row['result'].items())}")
         for sentence in row["warnings"]:
-            click.echo(f"    {sentence}")
+            echo(f"    {sentence}")

@@ -11,6 +11,8 @@ from hub.ledger.store import record_audit
 from hub.profiles import reading
 from hub.sdk.errors import ConfigurationError
 
+EMPTY = "Nobody is known from there on; people come from a source (`hub sources add`) or `hub import customers FILE`."
+
 
 @click.group()
 def profiles() -> None:
@@ -38,7 +40,12 @@ def links(source_id: str, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         rows = reading.links(database, source_id)
-    print_rows(rows, ["loser", "survivor", "at", "is_followed"], json_=json_)
+    print_rows(
+        rows,
+        ["loser", "survivor", "at", "is_followed"],
+        empty=f"No link makes {source_id!r} one with anybody.",
+        json_=json_,
+    )
 
 
 @profiles.command("list")
@@ -54,7 +61,7 @@ def list_(after: str, anonymous: bool, limit: int, full: bool, json_: bool) -> N
         ids = (reading.anonymous if anonymous else reading.audience)(database, after or None, limit)
         found = [reading.show(database, each) if full else {"source_id": each} for each in ids]
     rows = [each for each in found if each is not None]
-    print_rows(rows, ["source_id", "traits", "events"] if full else ["source_id"], json_=json_)
+    print_rows(rows, ["source_id", "traits", "events"] if full else ["source_id"], empty=EMPTY, json_=json_)
 
 
 @profiles.command()
@@ -66,7 +73,7 @@ def find(type_: str, value: str, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         rows = [{"source_id": each} for each in reading.find(database, type_, value)]
-    print_rows(rows, ["source_id"], json_=json_)
+    print_rows(rows, ["source_id"], empty=f"Nobody is known by the {type_} {value!r}.", json_=json_)
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from hub.cli.terminal import cell, echo, print_table
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
 from hub.registry.values import Connection
@@ -62,23 +63,14 @@ def print_json(value: Any) -> None:
     click.echo(dumps(value).decode())
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json_: bool) -> None:
-    """Rows as a JSON array, or as a table of the named columns."""
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str, json_: bool) -> None:
+    """Rows as a JSON array, or as a table of the named columns. `empty` says what there is none of, and what to do."""
     if json_:
         print_json(list(rows))
-        return
-    if not rows:
-        click.echo("None yet.")
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*[_cell(row.get(column)) for column in columns])
-    Console(width=None).print(table)
+    elif rows:
+        print_table(rows, columns)
+    else:
+        echo(empty, err=True)
 
 
 def print_fields(fields: Mapping[str, Any], *, json_: bool) -> None:
@@ -88,7 +80,7 @@ def print_fields(fields: Mapping[str, Any], *, json_: bool) -> None:
         return
     width = max(map(len, fields), default=0)
     for key, value in fields.items():
-        click.echo(f"{key.replace('_', ' '):<{width}}  {_cell(value)}")
+        echo(f"{key.replace('_', ' '):<{width}}  {cell(value)}")
 
 
 def print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
@@ -97,17 +89,9 @@ def print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
         print_json([{"level": finding.level, "text": finding.text} for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{finding.level}: {finding.text}")
+            echo(f"{finding.level}: {finding.text}")
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(1)
-
-
-def _cell(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, (dict, list)):
-        return dumps(value).decode() if value else "-"
-    return str(value)
 
 
 def tell_prepared(hub: Installation, connection: Connection) -> None:
@@ -115,7 +99,7 @@ def tell_prepared(hub: Installation, connection: Connection) -> None:
     from hub.admin.prepare import prepare_after
 
     for finding in prepare_after(hub, connection, ACTOR):
-        click.echo(f"{finding.level}: {finding.text}", err=True)
+        echo(f"{finding.level}: {finding.text}", err=True)
 
 
 def parse_time(option: str, text: str) -> Micros:

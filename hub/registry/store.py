@@ -120,6 +120,11 @@ def every(database: Database, vault: Vault, role: str | None = None) -> Sequence
     return [_connection(row, vault) for row in database.execute(query)]
 
 
+def without_secrets(database: Database) -> dict[str, Connection]:
+    """Every connection by id, its secrets left sealed: for whoever only shows what there is."""
+    return {row.id: _connection(row, None) for row in database.execute(select(TABLE).order_by(TABLE.c.id))}
+
+
 def names(database: Database) -> dict[str, str]:
     """id -> name of every connection."""
     return {row.id: row.name for row in database.execute(select(TABLE.c.id, TABLE.c.name))}
@@ -132,7 +137,7 @@ def revision(database: Database) -> tuple[int, int, int]:
     return int(count), int(versions), int(latest)
 
 
-def _connection(row: Row[Any], vault: Vault) -> Connection:
+def _connection(row: Row[Any], vault: Vault | None) -> Connection:
     return Connection(
         id=row.id,
         role=row.role,
@@ -140,7 +145,7 @@ def _connection(row: Row[Any], vault: Vault) -> Connection:
         name=row.name,
         source_key=row.source_key,
         settings=loads(row.settings),
-        secrets=loads(vault.open(row.secrets)),
+        secrets=loads(vault.open(row.secrets)) if vault else {},
         hosts=loads(row.hosts),
         mapping=row.mapping or row.connector,
         mapping_patch=row.mapping_patch,

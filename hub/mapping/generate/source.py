@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 from hub.mapping.build.sources import field_chain, literal
@@ -19,6 +21,12 @@ from hub.mapping.run.interpreter import formula_value, holds, let_value
 from hub.mapping.run.meaning import is_true
 
 _NO_FIELDS: Final[dict[str, Any]] = {}
+
+
+@lru_cache(maxsize=2048)
+def _code(text: str) -> CodeType:
+    """Most functions of a mapping come out the same for its next version, and for its patch of another connection."""
+    return compile(text, "<mapping>", "exec")
 
 
 class _Loop:
@@ -95,7 +103,7 @@ class Emitter:
         if result is not None:
             lines.append(f"    return {result}")
         space = dict(self.constants)
-        exec(compile("\n".join(lines), "<mapping>", "exec"), space)  # noqa: S102 - our own words and named constants only
+        exec(_code("\n".join(lines)), space)  # noqa: S102 - our own words and named constants only
         made: Callable[[Any], Any] = space["generated"]
         return made
 

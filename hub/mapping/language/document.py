@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -86,6 +87,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(_tag, re.compile(rf"^{_pattern}$"), _first)
 
 
+@lru_cache(maxsize=32)  # nodes never change, and each connection asks for its mapping anew
 def load(text: str, file: str) -> Node:
     """The document of a file. Raises MappingFileInvalid, naming line and column."""
     if len(text) > MAX_CHARACTERS:

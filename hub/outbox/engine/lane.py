@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from hub.core import clock
 from hub.core.clock import Micros
@@ -48,6 +49,13 @@ class Ports:
     mappings: Mappings
     vault: Vault | None = None
     allow_private: bool = False
+
+
+class Wait(NamedTuple):
+    """Why a connection sends nothing, and until when, if that is known."""
+
+    why: str
+    until: Micros | None = None
 
 
 @dataclass(slots=True)
@@ -93,6 +101,17 @@ class Lane:
             return False  # its mapping was never valid; the mapping watch tells why
         return connection.status == "active" and self.stopped_version != connection.version
 
+    def wait(self, at: float, now: Micros) -> Wait | None:
+        """Why nothing is sent for it at that moment of both clocks; None where nothing holds it back."""
+        if self.stopped_version == self.connection.version:
+            return Wait("it was stopped until its pause is stored")
+        if self.circuit.allows(at) == 0:
+            return Wait(
+                "the vendor failed too often in a row; one batch tries it", _later(now, self.circuit.opens_at - at)
+            )
+        pause_s = self.share.longest_pause_s(at)
+        return Wait("the vendor asked to slow down", _later(now, pause_s)) if pause_s else None
+
     def renew(self, connection: Connection, destination: Destination, pace: Pace, ports: Ports) -> None:
         """Take up a changed connection. What is under way and what was learnt stays."""
         fresh = open_lane(connection, destination, pace, ports)
@@ -100,6 +119,10 @@ class Lane:
         self.sender, self.share, self.mask, self.answers = fresh.sender, fresh.share, fresh.mask, fresh.answers
         self.stopped_routes.clear()
         self.look_at = 0.0
+
+
+def _later(now: Micros, wait_s: float) -> Micros:
+    return now + round(max(0.0, wait_s) * 1_000_000)
 
 
 def hosts_of(destination: Destination, connection: Connection) -> Mapping[str, str]:

@@ -28,7 +28,7 @@ from hub.core.logging import logger
 from hub.core.wakeup import when_set
 from hub.outbox.engine import results
 from hub.outbox.engine.dispatch import LOOK_AGAIN_S, Claiming
-from hub.outbox.engine.lane import Lane, Ports, open_lane, tell_defect
+from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane, tell_defect
 from hub.outbox.engine.pauses import Pause, Pauses
 from hub.outbox.engine.polling import Polling
 from hub.outbox.engine.workers import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers
@@ -287,6 +287,12 @@ class Engine:
                 lane.was_resumed = False
         if job.kind == "poll":
             self._polling.over(job, error)
+
+    def waits(self) -> dict[str, Wait]:
+        """By connection, why none of its deliveries is sent at this moment; for an operator, from any thread."""
+        at, now = self._monotonic(), self._now()
+        found = {lane.connection.id: lane.wait(at, now) for lane in list(self._lanes.values())}
+        return {one: wait for one, wait in found.items() if wait is not None}
 
     # ── the database ────────────────────────────────────────────────────────────────────────────────────────────
 

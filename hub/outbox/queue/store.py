@@ -210,6 +210,7 @@ def shown_delivery(row: Mapping[Any, Any]) -> dict[str, Any]:
         "reason": row["reason"] or None,
         "detail": row["detail"] or None,
         "attempts": row["attempts"],
+        "route": row["route"] or None,
         "replay": row["replay"],
         "is_manual": bool(row["is_manual"]),
         "due_at": iso(row["due_at"]) if public_status(row["state"]) == "waiting" else None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlalchemy import Engine
@@ -20,6 +20,8 @@ class Installation:
     """One hub, as a process sees it. Everything is opened on first use, so that a command pays for what it needs."""
 
     settings: Settings
+    reports: dict[str, Callable[[], object]] = field(default_factory=dict, compare=False)
+    """Parts of what this process reports of itself, JSON each, by name: whoever has something to tell puts it here."""
 
     @cached_property
     def engine(self) -> Engine:

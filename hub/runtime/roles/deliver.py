@@ -30,6 +30,7 @@ class DeliverRole:
         policy = Policy(horizon_us=hub.settings.retry_hours * HOUR)
         self._live = LiveConnections(hub)
         self._engine = Engine(hub.engine, self._live.snapshot, ports, policy=policy)
+        hub.reports["lanes"] = self._engine.waits
 
     def recover(self) -> int:
         """Put right what an earlier process left under way; before the first step. How many deliveries."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from functools import partial
 
 from hub.core import logging, metrics
 from hub.core.settings import Settings
-from hub.runtime.process.heartbeat import beating
+from hub.runtime.process.heartbeat import heartbeats
 from hub.runtime.process.installation import Installation
 from hub.runtime.process.lifeline import stop_on_signals
 from hub.runtime.process.migrate import migrate
+from hub.runtime.process.report import report_of
 
 
-def run_role(role: str, settings: Settings) -> None:
-    """Blocks until SIGTERM or the death of the supervisor."""
+def run_role(role: str, settings: Settings, listener: socket.socket | None = None) -> None:
+    """Blocks until SIGTERM or the death of the supervisor. The web role needs a listener."""
     logging.configure(settings, role)
     metrics.prepare(settings)
     hub = Installation(settings)
@@ -21,10 +24,11 @@ def run_role(role: str, settings: Settings) -> None:
     if role == "web":
         from hub.runtime.roles.web import run_web
 
-        run_web(settings)
+        assert listener is not None, "whoever starts a web role has bound its port"
+        run_web(settings, listener)
         return
     stop = stop_on_signals()
-    with beating(hub.engine, role, stop.set):
+    with heartbeats(hub.engine, role, stop.set, partial(report_of, hub)):
         {"apply": _apply, "deliver": _deliver, "schedule": _schedule}[role](hub, stop)
 
 

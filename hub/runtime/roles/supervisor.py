@@ -10,11 +10,12 @@ import gc
 import importlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -24,6 +25,7 @@ from setproctitle import setproctitle
 from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.runtime.process.lifeline import PARENT_ENV
+from hub.sdk.errors import ConfigurationError
 
 ROLES = ("web", "apply", "deliver", "schedule")
 STOP_S = 9.0  # the whole hub stops within ten seconds of SIGTERM
@@ -44,11 +46,11 @@ class Child:
     start_at: float = 0.0
     failures: int = field(default=0)
 
-    def start(self, now: float) -> None:
+    def start(self, now: float, listener: socket.socket) -> None:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become(self.role, parent)
+            _become(self.role, parent, listener)
         self.pid, self.started_at = pid, now
 
     def status(self) -> int | None:
@@ -75,26 +77,42 @@ def load() -> None:
     gc.freeze()  # the collector would touch, and so copy, what the roles share
 
 
-def supervise(stop: threading.Event, roles: Sequence[str] = ROLES) -> None:
-    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds."""
+def supervise(
+    stop: threading.Event,
+    listener: socket.socket,
+    roles: Sequence[str] = ROLES,
+    *,
+    each_round: Callable[[], None] = lambda: None,
+) -> None:
+    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds.
+
+    The listener stays open here: while the web role starts again, senders wait instead of being turned away.
+    `each_round` is called every LOOK_S; it runs in this process, which forks, so it leaves no thread and no connection.
+    """
     children = [Child(role) for role in roles]
     while not stop.is_set():
         now = time.monotonic()
         for child in children:
-            _look_after(child, now)
+            _look_after(child, now, listener)
+        each_round()
         stop.wait(LOOK_S)
+    listener.close()
     _stop(children)
     logger("runtime").info("stopped")
 
 
-def _become(role: str, parent: int) -> NoReturn:
+def _become(role: str, parent: int, listener: socket.socket) -> NoReturn:
     """What a forked child does: play the role, then end without returning into the supervisor's code."""
     status = 1
     try:
         os.environ[PARENT_ENV] = str(parent)
         setproctitle(f"hub run {role}")
-        importlib.import_module("hub.runtime.roles.start").run_role(role, Settings())
+        if role != "web":
+            listener.close()
+        importlib.import_module("hub.runtime.roles.start").run_role(role, Settings(), listener)
         status = 0
+    except ConfigurationError as error:
+        logger("runtime").error("role cannot run", role_name=role, why=str(error))
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
     except BaseException:  # noqa: BLE001 - whatever ended the role, this process must not return
@@ -105,10 +123,10 @@ def _become(role: str, parent: int) -> NoReturn:
         os._exit(status)
 
 
-def _look_after(child: Child, now: float) -> None:
+def _look_after(child: Child, now: float, listener: socket.socket) -> None:
     if child.pid is None:
         if now >= child.start_at:
-            child.start(now)
+            child.start(now, listener)
         return
     status = child.status()
     if status is None:

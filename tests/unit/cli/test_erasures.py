@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub.core.clock import DAY, HOUR
 from hub.core.database import write
 from hub.profiles import requests
+from tests.heartbeats import roles_live
 from tests.unit.cli.conftest import Shell
 
 EARLY = 1_700_000_000_000_000
@@ -29,6 +30,7 @@ def test_unknown_and_finished_requests_are_explained(shell: Shell) -> None:
 
 def test_the_doctor_tells_of_requests_that_wait_for_an_operator(shell: Shell) -> None:
     shell.text("erasures", "list")
+    roles_live(shell.installation.engine)
     with write(shell.installation.engine) as database:
         stuck = requests.register(database, "", "r-stuck", EARLY, expected_at=EARLY + 4_000 * DAY)
         failed = requests.register(database, "", "r-failed", EARLY, expected_at=EARLY + 4_000 * DAY)

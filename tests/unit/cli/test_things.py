@@ -50,7 +50,7 @@ def test_lists_are_arrays_and_show_no_secret(ready: Shell) -> None:
     assert ready.json("campaigns", "list")[0]["name"] == "spring"
     for group in ("distributions", "keys"):
         assert ready.json(group, "list") == []
-        assert "None yet." in ready.text(group, "list")
+        assert f"`hub {group} add" in ready.run(group, "list").stderr, "an empty list says what to do next"
 
 
 @pytest.mark.parametrize("group", ["sources", "destinations"])

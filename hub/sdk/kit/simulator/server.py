@@ -22,6 +22,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
+from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.kit.simulator.exchange import SimRequest, SimResponse
 
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 CONTROL = "/_sim/"
 MAX_BODY = 64 * 1024 * 1024
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class CannotListen(ConfigurationError):
+    """A simulator's port cannot be had. `cause` says why."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        super().__init__(f"Port {port} of {host} cannot be listened on: {cause.strerror or type(cause).__name__}.")
+        self.host, self.port, self.cause = host, port, cause
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -188,8 +197,11 @@ def _shown(call: SimRequest) -> dict[str, Any]:
 
 @contextmanager
 def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve a simulator until the block ends; gives `http://host:port`."""
-    server = _Server(simulator, host, port)
+    """Serve a simulator until the block ends; gives `http://host:port`. Raises CannotListen."""
+    try:
+        server = _Server(simulator, host, port)
+    except OSError as error:
+        raise CannotListen(host, port, error) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
