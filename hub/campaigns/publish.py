@@ -73,7 +73,7 @@ def _make(
             break
         drawn = sorted(rules.draw_distinct(campaign.pattern, campaign.charset, len(left), source))
         rows = [{"code": code, **_published(campaign, want, now)} for code, want in zip(drawn, left, strict=True)]
-        insert_many(connection, CODE, rows, _unless_taken)
+        insert_many(connection, CODE, rows, "ON CONFLICT DO NOTHING")
         made |= _given(connection, [want.publication_id for want in left])
     store.count_codes(connection, campaign.id, len(made))
     return made
@@ -129,7 +129,3 @@ def _codes(connection: Connection, column: Any, keys: Sequence[str]) -> Iterable
 
 def _portions(keys: Sequence[str]) -> list[Sequence[str]]:
     return [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
-
-
-def _unless_taken(statement: Any) -> Any:
-    return statement.on_conflict_do_nothing()

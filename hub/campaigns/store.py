@@ -108,7 +108,7 @@ def import_codes(connection: Connection, campaign: Campaign, codes: Sequence[str
     known = owners(connection, good)
     new = sorted(code for code in good if code not in known)
     free: dict[str, Any] = {"campaign_id": campaign.id, "state": "free"}
-    insert_many(connection, CODE, [{"code": code, **free} for code in new], _unless_taken)
+    insert_many(connection, CODE, [{"code": code, **free} for code in new], "ON CONFLICT DO NOTHING")
     held = owners(connection, new)  # another campaign may have taken one meanwhile
     added = sum(held[code] == campaign.name for code in new)
     taken = {code: owner for code, owner in held.items() if owner != campaign.name} | known
@@ -192,10 +192,6 @@ def owners(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
         query = select(CODE.c.code, CAMPAIGN.c.name).join(CAMPAIGN, CAMPAIGN.c.id == CODE.c.campaign_id)
         found.update((text, name) for text, name in connection.execute(query.where(CODE.c.code.in_(portion))))
     return found
-
-
-def _unless_taken(statement: Any) -> Any:
-    return statement.on_conflict_do_nothing()
 
 
 def _portions(keys: Sequence[str]) -> list[Sequence[str]]:

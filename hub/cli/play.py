@@ -41,7 +41,7 @@ def sandbox(host: str, port: int, reached_as: str) -> None:
 
     from hub.core.listener import refusal
     from hub.registry.discovery import discover
-    from hub.sdk.kit.simulator.sandbox_page import sandbox as serving
+    from hub.sdk.kit.sandbox_page import sandbox as serving
     from hub.sdk.kit.simulator.server import CannotListen
 
     stop = threading.Event()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, delete, select, update
 
+from hub.core.bulk import select_by, table
 from hub.core.clock import Micros
 from hub.core.database import insert, is_postgres
 from hub.mapping.anonymous import is_anonymous
-from hub.profiles.bulk import select_by, table
 from hub.profiles.links import circle
 from hub.profiles.rules.stamps import address_subject, matched
 from hub.profiles.rules.views import addresses_of

@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, text, update
 
+from hub.core.bulk import table
 from hub.core.clock import DAY, HOUR, Micros, iso
 from hub.core.database import insert
 from hub.core.ids import new_id
 from hub.core.wakeup import ERASURES, wake_after_commit
-from hub.profiles.bulk import table
 from hub.profiles.rules.stamps import bounded
 from hub.profiles.tables import IS_OPEN, IS_WAITING, KEY_CHARS, ErasureCallbackRow, ErasureRow
 from hub.profiles.values import DueCallback, ErasureRecord

@@ -10,9 +10,10 @@ from sqlalchemy import Connection as Database
 from hub.core.clock import Micros, to_datetime
 from hub.core.logging import logger
 from hub.core.wakeup import LOOK_S
+from hub.outbox.defects import tell_defect
 from hub.outbox.engine import plan as planning
 from hub.outbox.engine.build import ERASE, Built, Known
-from hub.outbox.engine.lane import CONFIGURATION, Lane, Ports, tell_defect
+from hub.outbox.engine.lane import CONFIGURATION, Lane, Ports
 from hub.outbox.engine.plan import Due, Turn
 from hub.outbox.engine.workers import Job
 from hub.outbox.queue import claim

@@ -26,9 +26,10 @@ from hub.core.counters import CALLS, DELIVERIES
 from hub.core.database import is_passing, read, write
 from hub.core.logging import logger
 from hub.core.wakeup import when_set
+from hub.outbox.defects import tell_defect
 from hub.outbox.engine import results
 from hub.outbox.engine.dispatch import LOOK_AGAIN_S, Claiming
-from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane, tell_defect
+from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane
 from hub.outbox.engine.pauses import Pause, Pauses
 from hub.outbox.engine.polling import Polling
 from hub.outbox.engine.workers import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from hub.core.bulk import insert_many
+from hub.core.bulk import ask, insert_many, run
 from hub.core.clock import Micros
 from hub.ledger.store import finish_attempts, start_attempts
 from hub.ledger.values import AttemptEnd, AttemptStart
-from hub.outbox.queue.sql import ask, run
 from hub.outbox.tables import IS_OPEN, PUSHED
 from hub.outbox.values import ERASED_PREFIX, Held, People, Row
 from hub.sdk.json import loads
@@ -65,6 +64,7 @@ _ATTEMPTS = "SELECT id FROM attempt WHERE id AMONG ?"
 _ROUTE = "UPDATE delivery SET route = ? WHERE id AMONG ? AND state = 'waiting'"
 _DEFER = "UPDATE delivery SET due_at = ?, route = ?, reason = 'after' WHERE id AMONG ? AND state = 'waiting'"
 _KNOWN = "SELECT source_id, fields FROM pushed WHERE connection_id = ? AND source_id AMONG ?"
+_REPLACE = "ON CONFLICT (connection_id, source_id) DO UPDATE SET fields = excluded.fields"
 _REMEMBERED = "SELECT source_id, ids FROM remembered WHERE connection_id = ? AND source_id AMONG ?"
 _OPEN = f"""SELECT source_id, operation, id FROM delivery
     WHERE connection_id = ? AND source_id AMONG ? AND {IS_OPEN}"""
@@ -213,13 +213,7 @@ def release(connection: Connection, attempt_ids: Sequence[str], now: Micros) -> 
 def write_pushed(connection: Connection, rows: Sequence[tuple[str, str, str]]) -> None:
     """Store hashes: (connection, profile, JSON)."""
     named = [{"connection_id": one, "source_id": person, "fields": fields} for one, person, fields in sorted(rows)]
-    insert_many(connection, PUSHED, named, _replacing)
-
-
-def _replacing(statement: Any) -> Any:
-    return statement.on_conflict_do_update(
-        index_elements=["connection_id", "source_id"], set_={"fields": statement.excluded.fields}
-    )
+    insert_many(connection, PUSHED, named, _REPLACE)
 
 
 def _forbidden(connection: Connection, people: People, rows: Sequence[Free]) -> dict[str, Ended]:

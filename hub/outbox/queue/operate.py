@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, delete, func, select
 
+from hub.core.bulk import ask, run
 from hub.core.clock import Micros
 from hub.core.secrets import Vault
 from hub.core.wakeup import DELIVERIES, wake_after_commit
@@ -15,7 +16,7 @@ from hub.ledger.retention import erase as erase_attempts
 from hub.ledger.store import finish_attempts, open_attempts
 from hub.ledger.values import AttemptEnd
 from hub.outbox.queue.finish import Ending, Move, finish
-from hub.outbox.queue.sql import ask, lock_fresh, run
+from hub.outbox.queue.fresh import lock_fresh
 from hub.outbox.queue.store import SUPERSEDED, matching
 from hub.outbox.rules import after_unknown, public_status
 from hub.outbox.tables import DELIVERY, IS_FRESH, IS_OPEN, PUSHED, REMEMBERED

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from hub.core.bulk import insert_many
+from hub.core.bulk import ask, insert_many, run
 from hub.core.clock import HOUR, Micros, iso
 from hub.core.ids import TIME_CHARS, new_id
 from hub.core.narrowing import conditions
 from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.values import Page
-from hub.outbox.queue.sql import ask, lock_fresh, run
+from hub.outbox.queue.fresh import lock_fresh
 from hub.outbox.rules import goes_first, is_fresh, public_status
 from hub.outbox.tables import DELIVERY, IS_FRESH, IS_WAITING
 from hub.outbox.values import Filters, Inserted, NewDelivery

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.core import clock
+from hub.core.bulk import insert_rows, table
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.locks import role_lock
@@ -21,7 +22,6 @@ from hub.outbox.engine import dispatch, polling
 from hub.outbox.queue import store
 from hub.outbox.values import NewDelivery
 from hub.outbox.wire.checks import check_destination
-from hub.profiles.bulk import insert_rows, table
 from hub.profiles.tables import ProfileRow
 from hub.registry import store as registry
 from hub.registry.values import Connection
