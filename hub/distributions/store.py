@@ -153,6 +153,18 @@ def using(connection: Connection, connection_id: str) -> list[str]:
     return list(connection.scalars(query.where(TARGET.c.connection_id == connection_id).order_by(DISTRIBUTION.c.name)))
 
 
+def drawing(connection: Connection, campaign_id: str) -> list[str]:
+    """Names of the distributions that publish codes of a campaign; it cannot be removed while there are any."""
+    query = select(DISTRIBUTION.c.name).where(DISTRIBUTION.c.campaign_id == campaign_id, ~DISTRIBUTION.c.is_removed)
+    return list(connection.scalars(query.order_by(DISTRIBUTION.c.name)))
+
+
+def forget_campaign(connection: Connection, campaign_id: str) -> None:
+    """Removed distributions name it no more; their publications do."""
+    of_it = (DISTRIBUTION.c.campaign_id == campaign_id) & DISTRIBUTION.c.is_removed
+    connection.execute(update(DISTRIBUTION).where(of_it).values(campaign_id=None))
+
+
 def forget(connection: Connection, source_ids: Sequence[str]) -> None:
     """Take erased people out of the audiences that name them."""
     gone = set(source_ids)

@@ -41,7 +41,8 @@ PORTION_CHARS = 4_194_304
 @dataclass(frozen=True)
 class ImportRequest:
     """An import as it was asked for. `target`: the name of a source, or of a campaign for codes. `fields`: header →
-    field. `at`: the time of rows that state none. `errors`: where rejected rows go."""
+    field. `at`: the time of rows that state none. `most_bad`: the share of rejected rows, in percent, past which a file is
+    refused. `errors`: where rejected rows go."""
 
     kind: str
     path: Path
@@ -55,6 +56,7 @@ class ImportRequest:
     at: Micros | None = None
     is_quiet: bool = True
     takes_warnings: bool = False
+    most_bad: int | None = None
     resumes: bool = True
     errors: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)

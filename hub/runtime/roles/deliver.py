@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from hub.core.clock import HOUR
 from hub.core.locks import RoleLock, lead, role_lock
@@ -62,7 +63,7 @@ class DeliverRole:
         self._engine.run(stop)
 
 
-def run_deliver(hub: Installation, stop: threading.Event) -> None:
+def run_deliver(hub: Installation, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Blocks until `stop`. On PostgreSQL a second process stands by; on SQLite it raises ConfigurationError."""
     lock = role_lock(hub.engine, "deliver")
     if not lead(lock, "deliver", stop):
@@ -73,6 +74,7 @@ def run_deliver(hub: Installation, stop: threading.Event) -> None:
     try:
         role = DeliverRole(hub)
         with listening(hub.engine, {DELIVERIES: role.wake, CONNECTIONS: role.look_at_connections}):
+            ready()
             role.run(stop)
     finally:
         stop.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from hub.core import clock
 from hub.core.logging import logger
@@ -20,7 +21,7 @@ from hub.runtime.upkeep.housekeeping import tidy
 TIDY_EVERY_S = 60.0
 
 
-def run_schedule(hub: Installation, stop: threading.Event) -> None:
+def run_schedule(hub: Installation, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Blocks until `stop`. Raises whatever ended a watch or housekeeping: a role without them must not look alive."""
     watch = MappingWatch(hub, Mappings(hub.engine, hub.folders))
     erasures = ErasureWatch(hub)
@@ -30,6 +31,7 @@ def run_schedule(hub: Installation, stop: threading.Event) -> None:
     side_threads.start("mapping-watch", lambda: watch.run(stop))
     side_threads.start("erasure-watch", lambda: erasures.run(stop))
     with listening(hub.engine, {OCCASIONS: role.wake, ERASURES: erasures.wake, CONNECTIONS: watch.wake}):
+        ready()
         role.run(stop)
     side_threads.join()
     side_threads.raise_defect()
