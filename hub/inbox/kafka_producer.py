@@ -13,7 +13,7 @@ from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.inbox.codec import EncodedRow
 from hub.inbox.commit import RefusalKey
-from hub.inbox.kafka_record import HEAD_BYTES, Record, records_of
+from hub.inbox.kafka_record import HEAD_BYTES, InboxRecord, records_of
 from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Unreachable
 from hub.inbox.refusals import add_refusals
@@ -94,7 +94,7 @@ class KafkaStore:
             self._producer = None
         self.is_down = True
 
-    def _publish(self, records: Sequence[Record]) -> _Acks:
+    def _publish(self, records: Sequence[InboxRecord]) -> _Acks:
         producer = self._open()
         acks = _Acks(len(records))
         deadline = time.monotonic() + ACK_S + 1.0  # the client reports every fate by its own deadline

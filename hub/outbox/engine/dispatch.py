@@ -17,7 +17,7 @@ from hub.outbox.engine.lane import CONFIGURATION, Lane, Ports
 from hub.outbox.engine.plan import Due, Turn
 from hub.outbox.engine.workers import Job
 from hub.outbox.queue import claim
-from hub.outbox.queue.claim import Ended, Plan
+from hub.outbox.queue.claim import ClaimPlan, Ended
 from hub.outbox.rules import DETAIL_CHARS, is_fresh
 from hub.registry.store import pause
 from hub.sdk.errors import ConfigurationError
@@ -118,7 +118,7 @@ class Claiming:
         self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + storable(str(error)), now))
         lane.stopped_version = lane.connection.version
 
-    def _start(self, plan: Plan, now: Micros) -> dict[str, set[str]]:
+    def _start(self, plan: ClaimPlan, now: Micros) -> dict[str, set[str]]:
         def start(database: Database) -> dict[str, set[str]]:
             return claim.start(database, plan, self._ports.people, now)
 
@@ -154,7 +154,7 @@ def _looks(lane: Lane, at: float) -> bool:
 
 
 def _reliably(
-    start: Callable[[Database], dict[str, set[str]]], plan: Plan, now: Micros
+    start: Callable[[Database], dict[str, set[str]]], plan: ClaimPlan, now: Micros
 ) -> Callable[[Database], dict[str, set[str]]]:
     """Start a plan; on a second try first take back what the first may have committed without our hearing of it."""
     tries = 0

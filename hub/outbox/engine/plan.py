@@ -12,7 +12,7 @@ from hub.outbox.engine.build import Built, Known
 from hub.outbox.engine.lane import Lane
 from hub.outbox.engine.workers import Job
 from hub.outbox.queue import delta
-from hub.outbox.queue.claim import Ended, Launch, Plan
+from hub.outbox.queue.claim import ClaimPlan, Ended, Launch
 from hub.outbox.rules import micros
 from hub.outbox.values import Held, Row
 from hub.sdk.batches import Formed, Ready, form
@@ -133,7 +133,7 @@ def plan(
     deferred: Mapping[str, tuple[Micros, str]],
     built: Mapping[str, Built],
     now: Micros,
-) -> Plan:
+) -> ClaimPlan:
     """All that the transaction of the start writes."""
     launches = []
     cleared = []
@@ -156,7 +156,7 @@ def plan(
             if push is not None and push.known and not push.known.keys().isdisjoint(push.sending):
                 cleared.append((row.id, push.person, dumps(delta.cleared(push.known, push.sending)).decode()))
     routes = {ready.id: ready.route for ready in waiting if ready.route != built[ready.id].row.route}
-    return Plan(
+    return ClaimPlan(
         lane.connection.id,
         lane.connection.version,
         launches,

@@ -94,7 +94,7 @@ class Ended(NamedTuple):
     detail: str
 
 
-class Plan(NamedTuple):
+class ClaimPlan(NamedTuple):
     """What one claim wants to do with the deliveries of one connection."""
 
     connection_id: str
@@ -170,7 +170,7 @@ def open_operations(connection: Connection, connection_id: str, people: Iterable
     return found
 
 
-def start(connection: Connection, plan: Plan, people: People, now: Micros) -> dict[str, set[str]]:
+def start(connection: Connection, plan: ClaimPlan, people: People, now: Micros) -> dict[str, set[str]]:
     """Start the attempts of a plan; which deliveries each of them may really send.
 
     Everything is checked in this transaction: a connection that was paused or changed since the plan was made starts
@@ -240,7 +240,7 @@ def _end(connection: Connection, ended: Sequence[Ended], now: Micros) -> None:
         run(connection, _END, state, reason, detail, now, sorted(ids))
 
 
-def _postpone(connection: Connection, plan: Plan, started: set[str]) -> None:
+def _postpone(connection: Connection, plan: ClaimPlan, started: set[str]) -> None:
     by_route: dict[str, list[str]] = {}
     for one, route in plan.routes.items():
         if one not in started:

@@ -45,7 +45,7 @@ _log = logger("schedule")
 
 
 @dataclass(slots=True)
-class _Plan:
+class _Timetable:
     """One distribution that runs by itself, and its next instant."""
 
     distribution: Distribution
@@ -71,7 +71,7 @@ class ScheduleRole:
         self._sleeper = Sleeper()
         self._is_held = False  # a backfill waits
         self._revision: tuple[int, int] | None = None
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, _Timetable] = {}
         self._not_before: dict[str, Micros] = {}  # occasions that cannot be decided
         self._limit = FIRST_CHUNK
         self._hold_s = HOLD_S[engine.dialect.name]
@@ -146,7 +146,7 @@ class ScheduleRole:
             trigger = rules.trigger_of(distribution.trigger)
             if distribution.is_enabled and trigger.kind != "manual":
                 next_at = timing.next_at(trigger, distribution.created_at, distribution.planned_at)
-                self._plans[distribution.id] = _Plan(distribution, trigger, next_at)
+                self._plans[distribution.id] = _Timetable(distribution, trigger, next_at)
         self._revision = revision
         if self._jobs is not None:
             self._jobs.remove_all_jobs()
@@ -154,7 +154,7 @@ class ScheduleRole:
                 instants = _Instants(plan.trigger, plan.distribution.created_at)
                 self._jobs.add_job(self.wake, instants, coalesce=True, misfire_grace_time=None)
 
-    def _open(self, plan: _Plan, now: Micros) -> None:
+    def _open(self, plan: _Timetable, now: Micros) -> None:
         """Open the latest instant that has come, or note that it was missed; both move the plan on."""
         with write(self._engine) as connection:
             current = store.get(connection, plan.distribution.id)

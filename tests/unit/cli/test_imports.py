@@ -150,4 +150,4 @@ def test_rubbish_further_down_ends_the_import_there(
 
     ended = shell.run("import", "codes", str(path), "--campaign", "bought", "--json")
     assert ended.exit_code == 1
-    assert "was read to row 40 only. 30 of 40 rows were rejected" in ended.stderr
+    assert "was read to row 30 only. 20 of 30 rows were rejected" in ended.stderr
