@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any
 
@@ -55,6 +56,16 @@ class LazyGroup(click.Group):
         name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
         command: Any = getattr(importlib.import_module(f"hub.cli.{module}"), name)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Names the nearest commands where there is none of this name."""
+        if args and args[0] not in MODULES and not args[0].startswith("-") and not ctx.resilient_parsing:
+            nearest = " or ".join(f"`hub {name}`" for name in get_close_matches(args[0], MODULES, n=2))
+            hint = f"did you mean {nearest}?" if nearest else "`hub --help` lists them."
+            raise click.UsageError(f"There is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """What an operator can put right is told in one sentence, with exit code 1; only a defect shows its trace."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,14 @@ from hub.cli.support import ACTOR, as_json, open_hub, print_json, print_rows
 from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from hub.sdk.kit.suite.runner import Verdict
+
+PATIENCE_S = 30.0  # for every role to start again, one after the other
+LOOK_S = 0.2
 
 
 @click.group()
@@ -76,7 +81,8 @@ def check(name: str, json_: bool) -> None:
 
 
 @connectors.command()
-def reload() -> None:
+@click.option("--wait/--no-wait", default=True, help="Wait until every role has started again, and tell what it found.")
+def reload(wait: bool) -> None:
     """Let the running roles find new and changed connectors: they start again, one after the other, within seconds.
 
     Nothing that waits is lost, and webhooks are taken again after a moment; senders repeat what was refused meanwhile.
@@ -86,15 +92,39 @@ def reload() -> None:
     from hub.core.database import write
     from hub.runtime.process import restart as reloading
 
-    broken = [one for one in discover(Settings().connectors_path).values() if one.error]
-    for one in broken:
-        echo(f"{one.name} cannot be used: {one.error}", err=True)
-    with write(open_hub().engine) as database:
+    hub = open_hub()
+    with write(hub.engine) as database:
         roles = reloading.ask(database, clock.now(), ACTOR)
-    if roles:
-        echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
-    else:
+    if not roles:
         echo("No role is running; the next start finds every connector.")
+        return
+    echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
+    if wait:
+        _tell_found(hub, roles)
+
+
+def _tell_found(hub: Installation, roles: Sequence[str]) -> None:
+    """Wait until each of the roles has started again, and tell what it found there."""
+    from hub.admin.running import running
+    from hub.core import clock
+    from hub.core.database import read
+    from hub.runtime.process import restart
+
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        with read(hub.engine) as database:
+            waiting = restart.waiting(database, clock.now())
+            found = running(database, clock.now())
+        late = [role for role in roles if role in waiting or role not in found.roles or not found.roles[role].report]
+        if not late or time.monotonic() > until:
+            break
+        time.sleep(LOOK_S)
+    for sentence in [*found.findings(), *found.usable()]:
+        echo(sentence)
+    if late:
+        raise ConfigurationError(
+            f"Not started again after {PATIENCE_S:.0f} s: {', '.join(late)}; `hub doctor` looks closer."
+        )
 
 
 def _print_table(verdicts: Sequence[Verdict]) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import click
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from hub.admin.running import RunningHub, running
@@ -50,7 +48,7 @@ def doctor(json_: bool) -> None:
 
 
 def _examine(hub: Installation) -> Iterator[Diagnosis]:
-    if not _is_made(hub.settings):
+    if not hub.is_made:
         folder = hub.settings.data_dir.absolute()
         yield Diagnosis(
             "error",
@@ -84,12 +82,6 @@ def _examine(hub: Installation) -> Iterator[Diagnosis]:
     yield from _connections(hub, roles)
     yield from [Diagnosis(*found) for found in consume_doctor.examine(hub)]
     yield from _erasures(hub)
-
-
-def _is_made(settings: Settings) -> bool:
-    """Whether there is an installation to look at: asking for one never makes it."""
-    url = make_url(settings.state_url)
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
 def _folder(hub: Installation) -> Iterator[Diagnosis]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from hub.campaigns.rules import LEAST_BAD, MOST_BAD
 from hub.cli.terminal import cell, echo, print_table
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
@@ -18,6 +21,7 @@ from hub.sdk.json import dumps, loads
 from hub.sdk.values import Finding
 
 ACTOR = "cli"
+READS = ("list", "show", "log", "versions", "links")  # commands that make nothing, whatever they are asked
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
@@ -28,14 +32,35 @@ patch_option = click.option(
     help="YAML over the mapping, for this connection alone; an empty file takes it away.",
 )
 
+max_bad = click.option(
+    "--max-bad",
+    "most_bad",
+    type=click.IntRange(0, 100),
+    metavar="PERCENT",
+    help=f"Refuse it whole where more of it is bad; 100 takes what can be taken. Default: {MOST_BAD}, if {LEAST_BAD} or more are.",
+)
+
 
 def open_hub() -> Installation:
-    """The installation of this environment, its tables made if this is the first command."""
+    """The installation of this environment, its tables made if this is the first command.
+
+    A command that only reads makes none: it says that there is no hub yet, and reads an empty one.
+    """
     from hub.runtime.process.migrate import migrate
 
     installation = Installation(Settings())
+    if not installation.is_made and click.get_current_context().info_name in READS:
+        installation = _empty(installation.settings)
     migrate(installation)
     return installation
+
+
+def _empty(settings: Settings) -> Installation:
+    """A hub with nothing in it, gone when this command ends."""
+    where = settings.data_dir.absolute()
+    echo(f"There is no hub in {where} yet; `hub serve` makes one, HUB_DATA_DIR names another place.", err=True)
+    folder = click.get_current_context().with_resource(TemporaryDirectory(prefix="hub-empty-"))
+    return Installation(settings.model_copy(update={"data_dir": Path(folder)}))
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete
 
+from hub.core.bulk import Values, insert_rows, select_by, table
 from hub.core.database import is_postgres
-from hub.profiles.bulk import Values, insert_rows, select_by, table
 from hub.profiles.rules.stamps import (
     STATUS,
     address_subject,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from hub.core.bulk import insert_rows, select_by, select_pairs, table
 from hub.core.clock import Micros
-from hub.profiles.bulk import insert_rows, select_by, select_pairs, table
 from hub.profiles.facts import owners
 from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time, withdraw
 from hub.profiles.tables import CustomerOrderRow

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import psutil
 import pytest
 import requests
 
 from hub.runtime.roles.supervisor import ROLES
-from tests.harness import SharedHub, eventually
+from tests.harness import SharedHub, eventually, free_port
 
 
 @pytest.fixture
@@ -40,6 +44,33 @@ def test_a_role_that_dies_is_started_again(hub: SharedHub) -> None:
 
     assert len(after) == len(ROLES)
     eventually(hub.is_ready)
+
+
+def test_a_second_hub_on_the_port_or_the_data_directory_of_the_first_is_turned_away(
+    hub: SharedHub, tmp_path: Path
+) -> None:
+    assert hub.process is not None
+    seconds = [hub.environment | {"HUB_DATA_DIR": str(tmp_path), "HUB_DATABASE_URL": ""}]
+    if not hub.environment["HUB_DATABASE_URL"]:
+        seconds.append(hub.environment | {"HUB_PORT": str(free_port())})
+    for environment in seconds:
+        command = [sys.executable, "-m", "hub", "serve"]
+        told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+        assert (told.returncode, told.stdout) == (1, "")
+        assert f"process {hub.process.pid} (" in told.stderr
+        assert told.stderr.count("\n") == 1, "a sentence, and nothing of a role"
+    assert hub.is_ready(), "the first one goes on"
+
+
+def test_callers_wait_while_the_web_role_starts_again(hub: SharedHub) -> None:
+    for _ in range(3):
+        web = eventually(lambda: hub.roles().get("web"))
+        family = [web, *web.children(recursive=True)]
+        web.kill()
+        psutil.wait_procs(family, timeout=5)
+
+        assert requests.get(f"{hub.url}/healthz", timeout=20).ok
 
 
 def test_roles_exit_when_the_supervisor_is_killed_and_the_next_one_takes_over(hub: SharedHub) -> None:

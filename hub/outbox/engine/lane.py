@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
 from hub.core import clock
 from hub.core.clock import Micros
-from hub.core.logging import logger
 from hub.core.secrets import Vault
 from hub.outbox.engine.build import Builder
 from hub.outbox.limits.circuit_breaker import Circuit
@@ -20,6 +17,7 @@ from hub.outbox.values import Mappings, People
 from hub.outbox.wire.http import Sender
 from hub.outbox.wire.kafka import Publisher
 from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.senders import hosts_of, open_sender
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
 from hub.sdk.kept_answers import KeptAnswers
@@ -76,6 +74,9 @@ class Lane:
     stopped_routes: set[str] = field(default_factory=set)  # paused in this version of the connection
     held_routes: dict[str, float] = field(default_factory=dict)  # route -> not before
     look_at: float = 0.0
+    looked_at: float = 0.0
+    due_at: Micros | None = None  # of its next delivery, as far as is known
+    is_calm: bool = True  # nothing could be claimed at the last look
     stopped_version: int = -1  # nothing is sent until the connection is another version
     was_resumed: bool = False  # by a passing check, and no call has succeeded since
     probe: Probe = field(default_factory=Probe)
@@ -122,21 +123,6 @@ def _later(now: Micros, wait_s: float) -> Micros:
     return now + round(max(0.0, wait_s) * 1_000_000)
 
 
-def hosts_of(destination: Destination, connection: Connection) -> Mapping[str, str]:
-    """Host name to base URL, with those that the connection redirects."""
-    return {**destination.hosts(), **connection.hosts}
-
-
-def open_sender(
-    destination: Destination, hosts: Mapping[str, str], mask: Mask, *, allow_private: bool
-) -> Sender | Publisher:
-    """What reaches the vendor: HTTP, or a broker's client. A broker redirected to an http address is a sandbox."""
-    broker, auth = destination.broker(), destination.auth()
-    if broker is None or hosts[broker.host].startswith("http"):
-        return Sender(hosts, auth, mask, allow_private=allow_private)
-    return Publisher(broker, hosts, auth, mask, allow_private=allow_private)
-
-
 def open_lane(connection: Connection, destination: Destination, pace: Pace, ports: Ports) -> Lane:
     """A lane for a connection as it is now. Raises ConfigurationError if its connector cannot say what it needs."""
     mask = Mask(connection.secrets.values())
@@ -145,10 +131,3 @@ def open_lane(connection: Connection, destination: Destination, pace: Pace, port
     return Lane(
         connection, destination, Builder(connection, destination, ports.mappings, ports.vault), sender, share, mask
     )
-
-
-def tell_defect(connection: str, defect: Exception) -> None:
-    """Log a connector's failure by kind and place: its message may name a person, and stands with the dead letter."""
-    frames = traceback.extract_tb(defect.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    logger("outbox").error("a connector failed", connection=connection, why=type(defect).__name__, where=place)

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from hub.core.settings import Settings
-from hub.outbox.engine.lane import hosts_of, open_sender, tell_defect
+from hub.outbox.defects import tell_defect
 from hub.outbox.limits.rate_limits import ONE_CALL, Pace
 from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.senders import hosts_of, open_sender
 from hub.registry.discovery import build
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination, Flow

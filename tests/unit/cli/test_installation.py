@@ -15,6 +15,7 @@ from hub.core import clock
 from hub.core.clock import SECOND
 from hub.core.database import write
 from hub.core.ids import new_id
+from hub.core.listener import listen
 from hub.runtime.process.heartbeat import HEARTBEAT
 from hub.runtime.process.report import report_of
 from hub.runtime.roles.supervisor import ROLES
@@ -44,7 +45,7 @@ def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
         ({"HUB_PORT": "many"}, "HUB_PORT is not usable"),
         ({"HUB_SEEN_DAYS": "0"}, "HUB_SEEN_DAYS is not usable"),
         ({"HUB_DATABASE_URL": "the-password"}, "HUB_DATABASE_URL is not a database URL"),
-        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL is not a database URL"),
+        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL names nonsense"),
         ({"HUB_DATABASE_URL": "postgresql://hub:the-password@127.0.0.1:1/hub"}, "cannot be reached"),
         ({"HUB_DATA_DIR": "/dev/null/hub"}, "/dev/null"),
     ],
@@ -52,7 +53,7 @@ def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
 def test_a_wrong_environment_is_one_sentence_without_its_secrets(
     shell: Shell, environment: dict[str, str], sentence: str
 ) -> None:
-    told = shell.error("sources", "list", **environment)
+    told = shell.error("sources", "add", "segment", "--name", "web", **environment)
 
     assert sentence in told
     assert "the-password" not in told
@@ -377,3 +378,49 @@ def test_every_command_module_exists() -> None:
     for command, module in MODULES.items():
         name = f"{command}_" if iskeyword(command) else command
         assert hasattr(importlib.import_module(f"hub.cli.{module}"), name)
+
+
+def test_a_mistyped_command_is_told_with_the_nearest_ones(shell: Shell) -> None:
+    for typed, meant in (("souces", "sources"), ("distribution", "distributions"), ("dead", "`hub --help`")):
+        result = shell.run(typed, "list")
+        assert result.exit_code == 2
+        assert f"There is no command {typed!r};" in result.stderr
+        assert meant in result.stderr
+
+
+def test_another_database_than_the_two_is_told_by_name(shell: Shell) -> None:
+    told = shell.error("sources", "list", HUB_DATABASE_URL="mysql://hub:the-password@db/hub")
+    assert "HUB_DATABASE_URL names mysql" in told
+    assert "the-password" not in told
+
+
+@pytest.mark.parametrize(
+    "line", ["sources list", "log", "deliveries list", "campaigns list", "profiles list", "schema show"]
+)
+def test_a_command_that_only_reads_makes_no_hub(shell: Shell, line: str) -> None:
+    nowhere = shell.folder / "not-here-yet"
+    result = shell.run(*line.split(), "--json", HUB_DATA_DIR=str(nowhere))
+    assert (result.exit_code, result.stdout.strip()) in {(0, "[]"), (0, "")}
+    assert f"There is no hub in {nowhere} yet" in result.stderr
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("command", [("serve",), ("run", "web")])
+def test_a_taken_port_ends_a_hub_before_anything_of_it_starts(shell: Shell, command: tuple[str, ...]) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        told = shell.error(*command, HUB_PORT=port)
+
+    assert told.startswith(f"Port {port} of 127.0.0.1 is taken by process {os.getpid()} (")
+    assert told.endswith("; stop that, or choose another port with HUB_PORT.")
+    assert not (shell.folder / "hub.db").exists(), "it ended before it made its tables"
+
+
+def test_a_sandbox_whose_port_is_taken_says_so(shell: Shell) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        told = shell.error("sandbox", "--port", str(port - 1))
+
+    assert told.startswith(f"Port {port} of 127.0.0.1 is taken by process {os.getpid()} (")
+    assert told.endswith("choose another port with --port.")
+    assert "--host 'no-such.invalid' cannot be resolved" in shell.error("sandbox", "--host", "no-such.invalid")
