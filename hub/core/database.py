@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
+from hub.core import wakeup
 from hub.sdk.errors import ConfigurationError
 
 SQLITE_PRAGMAS = (
@@ -69,9 +70,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """One transaction that may write: committed at the end, rolled back on any exception."""
-    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
-        yield connection
+    """One transaction that may write: committed at the end, rolled back on any exception.
+
+    Once it is committed, those are woken for whom it has noted work (`hub.core.wakeup`).
+    """
+    with engine.connect().execution_options(hub_writes=True, **wakeup.options()) as connection:
+        with connection.begin():
+            yield connection
+        wakeup.send_noted(connection)
 
 
 @contextmanager

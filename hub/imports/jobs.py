@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, select, update
 
 from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
-from hub.imports.columns import Plan
+from hub.imports.columns import ColumnPlan
 from hub.imports.dialects import Opened
 from hub.imports.tables import IMPORT
 from hub.ledger.rules import KEPT_REASON_CHARS, kept
@@ -59,7 +59,7 @@ class Job:
         }
 
 
-def reading_of(opened: Opened, plan: Plan, at: Micros | None) -> str:
+def reading_of(opened: Opened, plan: ColumnPlan, at: Micros | None) -> str:
     """The hash of how a file is read: read differently, it is another import."""
     fields = [[column.header, column.field] for column in plan.columns]
     return hashlib.sha256(dumps([opened.dialect, fields, at, *filter(None, [plan.dates])])).hexdigest()

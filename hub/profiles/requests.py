@@ -15,6 +15,7 @@ from hub.core.bulk import table
 from hub.core.clock import DAY, HOUR, Micros, iso
 from hub.core.database import insert
 from hub.core.ids import new_id
+from hub.core.wakeup import ERASURES, wake_after_commit
 from hub.profiles.rules.stamps import bounded
 from hub.profiles.tables import IS_OPEN, IS_WAITING, KEY_CHARS, ErasureCallbackRow, ErasureRow
 from hub.profiles.values import DueCallback, ErasureRecord
@@ -67,6 +68,7 @@ def register(
     }
     statement = insert(connection, _ERASURE).values(row)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["connection_id", "request_id"]))
+    wake_after_commit(connection, ERASURES)
     found = find(connection, connection_id, request_id)
     assert found is not None, "it was there, or is now"
     return found
@@ -135,6 +137,7 @@ def keep_sealed(connection: Connection, record: ErasureRecord, sealed: str) -> b
     """Remember whom a request means until it is carried out; whether it still waits for that."""
     whole = f"{record.sealed}\n{sealed}" if record.sealed else sealed
     waits = _ERASURE.c.id == record.id, _ERASURE.c.status == ErasureStatus.PENDING
+    wake_after_commit(connection, ERASURES)
     return connection.execute(update(_ERASURE).where(*waits).values(sealed=whole)).rowcount > 0
 
 
@@ -198,6 +201,7 @@ def _move(
 
 def _tell(connection: Connection, record: ErasureRecord, status: ErasureStatus, now: Micros) -> None:
     """Each callback of a request is to hear of this status."""
+    wake_after_commit(connection, ERASURES)
     rows = [
         {
             "id": new_id(now // 1000),

@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, select
 from hub.core.clock import Micros
 from hub.core.ids import new_id, new_token
 from hub.core.secrets import Vault
+from hub.core.wakeup import CONNECTIONS, wake_after_commit
 from hub.registry.tables import ApiKeyRow, ConnectionRow
 from hub.registry.values import Connection
 from hub.sdk.errors import ConfigurationError
@@ -64,6 +65,7 @@ def add(
         "updated_at": now,
     }
     database.execute(TABLE.insert(), row)
+    wake_after_commit(database, CONNECTIONS)
     return get(database, vault, str(row["id"]))
 
 
@@ -72,6 +74,7 @@ def update(database: Database, connection_id: str, now: Micros, **columns: Any) 
     database.execute(
         TABLE.update().where(TABLE.c.id == connection_id).values(**columns, version=TABLE.c.version + 1, updated_at=now)
     )
+    wake_after_commit(database, CONNECTIONS)
 
 
 def pause(database: Database, connection_id: str, reason: str, now: Micros) -> None:
@@ -92,6 +95,7 @@ def pause_route(database: Database, connection_id: str, route: str, reason: str,
 
 def remove(database: Database, connection_id: str) -> None:
     database.execute(TABLE.delete().where(TABLE.c.id == connection_id))
+    wake_after_commit(database, CONNECTIONS)
 
 
 def get(database: Database, vault: Vault, connection_id: str) -> Connection:
