@@ -73,6 +73,8 @@ class KafkaInbox:
     `is_sole`: this process applies alone and reads every partition; else it shares them with its consumer group.
     """
 
+    is_awaited = True
+
     def __init__(self, settings: Settings, state: Engine, engine: Engine, before: Inbox, *, is_sole: bool) -> None:
         self.state = state
         self._settings = settings

@@ -65,6 +65,13 @@ class KafkaStore:
         with write(self._engine) as connection:
             add_refusals(connection, counts)
 
+    def announce(self) -> None:
+        """The readers wait at the brokers."""
+
+    @property
+    def is_watched(self) -> bool:
+        return self.waiting > 0 or self.is_down
+
     def upkeep(self) -> None:
         now = time.monotonic()
         if now - self._counted_at < FRESH_S:

@@ -26,6 +26,15 @@ _DEFER_LEAST: Micros = SECOND // 5
 _DEFER_MOST: Micros = 30 * SECOND
 
 
+def rest_s(due_at: Micros | None, now: Micros, least_s: float, most_s: float) -> float:
+    """Until the next look at a queue whose next delivery is due then. One that is due and cannot go yet waits for
+    another, whose end brings the look forward; in case it does not, looks grow rarer the longer that takes."""
+    if due_at is None:
+        return most_s
+    left = due_at - now if due_at > now else (now - due_at) // 8
+    return min(most_s, max(least_s, left / SECOND))
+
+
 class Due(NamedTuple):
     """What one read found."""
 

@@ -45,6 +45,11 @@ _DUE = f"""SELECT {_COLUMNS} FROM delivery d
     AND {_FREE}
     ORDER BY d.due_at LIMIT ?"""
 
+_NEXT_DUE = """SELECT c.id,
+    (SELECT min(d.due_at) FROM delivery d WHERE d.connection_id = c.id AND d.state = 'waiting' AND d.rank = 0),
+    (SELECT min(d.due_at) FROM delivery d WHERE d.connection_id = c.id AND d.state = 'waiting' AND d.rank = 1)
+    FROM connection c WHERE c.id AMONG ?"""
+
 _STILL_FREE = f"""SELECT d.id, d.source_id, d.operation, d.consent FROM delivery d WHERE d.id AMONG ? AND d.state = 'waiting' AND {_FREE}
     ORDER BY d.id {{locked}} SKIP LOCKED"""
 
@@ -139,6 +144,12 @@ def due(
             found = ask(connection, _DUE, connection_id, rank, now, closed, limit - len(rows))
             rows.extend(sorted(map(Row._make, found), key=_DUE_FIRST))
     return rows
+
+
+def next_due(connection: Connection, connection_ids: Sequence[str]) -> dict[str, Micros]:
+    """By connection, when its next delivery is due, whether or not it will be free to go; none where nothing waits."""
+    found = ask(connection, _NEXT_DUE, list(connection_ids))
+    return {one: min(due) for one, *ranks in found if (due := [at for at in ranks if at is not None])}
 
 
 def pushed(connection: Connection, connection_id: str, people: Iterable[str]) -> dict[str, dict[str, str]]:
