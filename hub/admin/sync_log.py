@@ -68,7 +68,7 @@ def delivery_page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Deliveries with the name of their connection and the code they carry, newest first, and the next cursor."""
     page = outbox.deliveries(database, filters, cursor, limit)
-    return _completed(database, page.items), page.next_cursor
+    return completed(database, page.items), page.next_cursor
 
 
 def delivery_json(database: Database, delivery_id: str) -> dict[str, Any] | None:
@@ -77,7 +77,7 @@ def delivery_json(database: Database, delivery_id: str) -> dict[str, Any] | None
     if found is None:
         return None
     attempts = ledger.attempts_of(database, delivery_id, None, _PAGE).items
-    return {**_completed(database, [found])[0], "attempts": [attempt_json(each) for each in attempts]}
+    return {**completed(database, [found])[0], "attempts": [attempt_json(each) for each in attempts]}
 
 
 def records(
@@ -97,7 +97,7 @@ def records(
             wants_messages and "source" in roles,
             wants_deliveries and "destination" in roles,
         )
-    people = [None] if asked.source_id is None else _everyone(database, asked.source_id)
+    people: list[str | None] = [None] if asked.source_id is None else [*everyone(database, asked.source_id)]
     found: list[dict[str, Any]] = []
     for person in people if wants_messages else ():
         of_one = replace(asked, source_id=person)
@@ -109,7 +109,7 @@ def records(
     for person in people if wants_deliveries else ():
         selected = filter_of(Filters, hub, database, replace(asked, source_id=person), "destination")
         page = outbox.deliveries(database, selected, None, limit)
-        found.extend({"kind": "delivery", **row} for row in _completed(database, page.items))
+        found.extend({"kind": "delivery", **row} for row in completed(database, page.items))
     found.sort(key=lambda row: str(row.get("created_at") or row.get("received_at")), reverse=True)
     return found[:limit]
 
@@ -131,13 +131,14 @@ def new_runs(database: Database, filters: RunFilter, told: set[str], now: Micros
         cursor = page.next_cursor
 
 
-def _everyone(database: Database, source_id: str) -> list[str | None]:
+def everyone(database: Database, source_id: str) -> list[str]:
     """Every source_id that is read as this person."""
     profile = reading.show(database, source_id)
     return [source_id] if profile is None else [profile["source_id"], *profile["merged"]]
 
 
-def _completed(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def completed(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Deliveries with the name of their connection and the code they carry."""
     names = registry.names(database)
     publications = sorted({row["publication_id"] for row in rows if row["publication_id"]})
     query = select(PUBLICATION.c.id, PUBLICATION.c.code).where(PUBLICATION.c.id.in_(publications))

@@ -34,6 +34,7 @@ MODULES = {
     "erase": "profiles",
     "erasures": "erasures",
     "log": "log",
+    "messages": "messages",
     "deliveries": "log",
     "replay": "log",
     "ledger": "ledger",
