@@ -3,8 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+SINCE ?= $(shell git rev-parse --verify --quiet main || echo HEAD)
 
-.PHONY: install demo test kafka-faults bench check lint format types imports lock clean
+.PHONY: install demo test quick kafka-faults bench check lint format types imports lock clean
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,7 +19,11 @@ demo: install
 	$(BIN)/hub demo $(if $(DEMO_ONCE),--once)
 
 test: install
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -q -n $(WORKERS)
+
+# A minute: what needs no processes, and the contract of the connectors that differ from $(SINCE).
+quick: install
+	$(BIN)/pytest -q -n $(WORKERS) --changed-since $(SINCE) tests/unit tests/contract/test_connectors.py tests/docs
 
 kafka-faults: install
 	HUB_TEST_KAFKA_MESSAGES=50000 $(BIN)/pytest -q tests/faults/test_kafka.py
@@ -45,4 +50,4 @@ lock:
 	  --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist .cache

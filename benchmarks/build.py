@@ -35,7 +35,7 @@ def _measure(vendor: str) -> Row:
 
 def _build(builder: Any, rows: Sequence[Any], known: Any) -> float:
     from hub.core.clock import now, to_datetime
-    from hub.outbox.engine.batches import form
+    from hub.sdk.batches import form
     from hub.sdk.values import Batch, Request
     from hub.sdk.wire import encode
 

@@ -153,7 +153,7 @@ def _lift_rates(kind: Any) -> None:
 
 
 def _people(database: Any, count: int, now: int) -> None:
-    from hub.profiles.bulk import insert_rows, table
+    from hub.core.bulk import insert_rows, table
     from hub.profiles.tables import ProfileRow
     from hub.sdk.json import canonical
 

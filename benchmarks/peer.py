@@ -3,14 +3,13 @@
     python -m benchmarks.peer
 
 Both map an identify call of tests/samples/segment as a few hundred people send it, parsed beforehand. The other engine comes from npm, pinned, into a
-cache folder of this machine. What is measured there is what each destination action does before its own code runs:
+cache folder of the project (`.cache`). What is measured there is what each destination action does before its own code runs:
 mapping, then coercion and check by schema (benchmarks/peer.mjs).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -101,13 +100,14 @@ def _rate(work: Callable[[dict[str, Any]], Any], rows: list[dict[str, Any]]) -> 
 
 def _installed() -> Path:
     """The folder with the pinned packages, installed on first use. Raises RuntimeError with npm's last words."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "switchboard-hub" / "-".join(["peer", *PACKAGES.values()])
+    cache = HERE.parent / ".cache"
+    folder = cache / "-".join(["peer", *PACKAGES.values()])
     if (folder / "complete").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [f"{name}@{version}" for name, version in PACKAGES.items()]
-    command = ["npm", "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", *wanted]
+    command = ["npm", "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
+    command += ["--cache", str(cache / "npm"), *wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()

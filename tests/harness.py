@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 
 import psutil
 import requests
+
+from tests import commands
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -36,7 +39,7 @@ def eventually(look: Callable[[], T | None], *, within_s: float = 30.0, what: st
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {within_s} s; last seen: {found!r}")
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 class RunningHub:
@@ -119,14 +122,7 @@ class RunningHub:
 
     def cli(self, *arguments: str, fails: bool = False) -> Any:
         """Run `hub ...`; JSON output is parsed (a list of objects for JSON lines)."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hub", *arguments],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = commands.run(arguments, self.environment)
         if not fails:
             assert done.returncode == 0, f"hub {' '.join(arguments)}: {done.stderr}"
         return parsed(done.stdout) if not fails else done
@@ -150,6 +146,41 @@ class RunningHub:
             within_s=within_s,
             what="the inbox being empty",
         )
+
+
+class SharedHub(RunningHub):
+    """One that several tests use. What the ledger counts begins anew with each of them."""
+
+    def __init__(self, folder: Path, database_url: str = "", **environment: str) -> None:
+        super().__init__(folder, database_url, **environment)
+        self._before: dict[str, Any] = {}
+        self._names = itertools.count(1)
+
+    def begin(self) -> None:
+        if self.process is None:
+            self.start()
+        self._before = {}
+        self._before = self.drained()
+
+    def ledger(self) -> dict[str, Any]:
+        return _since(self._before, super().ledger())
+
+    def name(self, kind: str) -> str:
+        """One that no other test has."""
+        return f"{kind}-{next(self._names)}"
+
+
+def _since(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts less those of before; of reasons only those that were added to."""
+    found: dict[str, Any] = {}
+    for name, value in now.items():
+        if isinstance(value, dict):
+            found[name] = {reason: count for reason, count in _since(before.get(name, {}), value).items() if count}
+        elif isinstance(value, int) and not isinstance(value, bool):
+            found[name] = value - before.get(name, 0)
+        else:
+            found[name] = value
+    return found
 
 
 def parsed(text: str) -> Any:

@@ -11,7 +11,6 @@ from typing import Any, Final
 from connectors.activecampaign.calls import PAGE
 from hub.sdk.contract import Flow, by_status
 from hub.sdk.errors import AuthFailed, DeliveryError, Permanent, RateLimited, Retryable, Split, Unreadable
-from hub.sdk.json import loads
 from hub.sdk.values import Again, Batch, Json, Outcome, Rejected, Request, Response
 
 IMPORTS_TOO_FAST: Final = "rate limit exceeded"
@@ -70,8 +69,8 @@ def body(response: Response | None) -> Mapping[str, Any]:
     if response is None:
         return {}
     try:
-        found = loads(response.body)
-    except ValueError:
+        found = response.json()
+    except Unreadable:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -14,7 +14,6 @@ CONTAINER: Final = "merge_fields."
 KINDS: Final = {"number": "number", "date": "date"}
 """Kinds of the mapping to types of merge fields; everything else is text."""
 BY_NAME: Final = {"ADDRESS": "address", "BIRTHDAY": "birthday", "PHONE": "phone"}
-IMAGES: Final = ("_QR", "_BAR")
 
 
 def prepare(calls: Calls, source_id_tag: str, wanted: Wanted) -> Flow:
@@ -42,7 +41,7 @@ def prepare(calls: Calls, source_id_tag: str, wanted: Wanted) -> Flow:
 
 
 def type_of(tag: str, kind: str) -> str:
-    return BY_NAME.get(tag) or ("imageurl" if tag.endswith(IMAGES) else KINDS.get(kind, "text"))
+    return BY_NAME.get(tag) or KINDS.get(kind, "text")
 
 
 def _fits(has: str, wants: str) -> bool:

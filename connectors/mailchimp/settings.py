@@ -79,7 +79,7 @@ class CodeOptions(BaseModel):
     code_prefix: str = Field(
         default="VOUCH",
         pattern=r"^[A-Z][A-Z0-9_]{0,5}$",
-        description="Beginning of the tags beside it: _VAL, _BAL, _EXP, _PUB, _QR and _BAR follow.",
+        description="Beginning of the tags beside it: _VAL, _BAL, _EXP and _PUB follow.",
         examples=["VOUCH"],
     )
 

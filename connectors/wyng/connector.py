@@ -16,7 +16,6 @@ from connectors.wyng.model import DataModel
 from connectors.wyng.settings import OPTIONS, TARGETS, WyngSettings
 from hub.sdk.contract import Destination, Flow, by_status, secret
 from hub.sdk.errors import DeliveryError, Permanent, Unreadable
-from hub.sdk.json import loads
 from hub.sdk.values import (
     Accepted,
     AnyPush,
@@ -225,8 +224,8 @@ class Wyng(Destination):
 def _error(response: Response | None) -> Mapping[str, Any]:
     """`{"error": {"code": "unknown_field", "message": "...", "field": "hair_colour"}}`, read with care."""
     try:
-        body = loads(response.body) if response is not None else None
-    except ValueError:
+        body = response.json() if response is not None else None
+    except Unreadable:
         return {}
     found = body.get("error") if isinstance(body, dict) else None
     return found if isinstance(found, dict) else {}

@@ -19,7 +19,7 @@ DEFAULT: Final = (
     "customer_id:text email:text phone:text first_name:text last_name:text dob:date gender:text locale:text timezone:text "
     "address_1:text address_2:text city:text state:text postal_code:text country:text customer_since:date segments:set "
     "consent_email:bool consent_sms:bool incentive_code:text incentive_code_value:text incentive_code_balance:text "
-    "incentive_code_expires_at:date incentive_code_published_at:date incentive_code_qr:text incentive_code_barcode:text"
+    "incentive_code_expires_at:date incentive_code_published_at:date"
 )
 """The fields of mappings/wyng.yaml, as docs/connectors/wyng.md suggests to make them."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

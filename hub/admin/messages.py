@@ -11,6 +11,7 @@ from hub.admin.bodies import masked_canonical, shown_body
 from hub.admin.filters import connection_id
 from hub.admin.sync_log import completed, everyone, shown_messages, shown_runs
 from hub.admin.views import with_times
+from hub.core.clock import Micros
 from hub.core.database import read
 from hub.distributions import syncs
 from hub.distributions.values import Sync
@@ -39,7 +40,7 @@ from hub.sdk.json import loads
 from hub.sdk.values import Operation
 
 
-def message_page(hub: Installation, database: Database, key: Key) -> dict[str, Any]:
+def message_page(hub: Installation, database: Database, key: Key, now: Micros) -> dict[str, Any]:
     """Everything that is known of a message that is there. `canonical` is what its mapping made of it, with the lineage
     of each field; None with a sentence in `canonical_missing` where that cannot be told."""
     stored = _stored(database, key)
@@ -56,7 +57,7 @@ def message_page(hub: Installation, database: Database, key: Key) -> dict[str, A
         "is_masked": is_masked,
         "canonical": canonical,
         "canonical_missing": missing,
-        "caused": _caused(database, stored),
+        "caused": _caused(database, stored, now),
     }
 
 
@@ -151,7 +152,7 @@ def _options(source: Connection | None) -> Mapping[str, Any]:
     return {**source.settings, "currency": source.currency} if source else {}
 
 
-def _caused(database: Database, stored: StoredMessage) -> dict[str, Any]:
+def _caused(database: Database, stored: StoredMessage, now: Micros) -> dict[str, Any]:
     """The sync run of its batch, its events, and the deliveries that its batch decided for its person: of events only
     its own; a profile, membership or consent may also follow from that person's other messages of the batch."""
     run = ledger.run(database, stored.run_id) if stored.run_id else None
@@ -162,7 +163,7 @@ def _caused(database: Database, stored: StoredMessage) -> dict[str, Any]:
     return {
         "sync_run": shown,
         "events": [with_times(event) for event in events],
-        "deliveries": _deliveries(database, stored, run, events) if run else [],
+        "deliveries": completed(database, _deliveries(database, stored, run, events), now) if run else [],
     }
 
 
@@ -171,8 +172,7 @@ def _deliveries(
 ) -> list[dict[str, Any]]:
     own = {event["event_id"] or f"{stored.message_id}.{event['position']}" for event in events}
     decided = outbox.decided_at(database, everyone(database, str(stored.source_id)), run.started_at)
-    rows = [row for row, record in decided if row["operation"] != Operation.EVENTS or _event_id(record) in own]
-    return completed(database, rows)
+    return [row for row, record in decided if row["operation"] != Operation.EVENTS or _event_id(record) in own]
 
 
 def _event_id(record: str) -> Any:

@@ -63,8 +63,6 @@ EXAMPLE_CODE: Final[Mapping[str, Json]] = {
     "balance": 10,
     "expires_at": _AT,
     "published_at": _AT,
-    "qr_url": "https://example.com/qr",
-    "barcode_url": "https://example.com/barcode",
 }
 EXAMPLE_ORDER: Final[Mapping[str, Json]] = {
     "id": "order-1",

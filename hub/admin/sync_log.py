@@ -10,7 +10,9 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import select
 
 from hub.admin.filters import Asked, filter_of, roles_of
+from hub.admin.running import running
 from hub.admin.views import attempt_json, message_json, run_json
+from hub.admin.waiting import why_waiting
 from hub.core.clock import SECOND, Micros, iso
 from hub.core.ids import new_id
 from hub.distributions import store as distributions
@@ -28,7 +30,7 @@ from hub.runtime.process.installation import Installation
 
 MESSAGE_STATES = frozenset({"applied", "ignored", "quarantined"})
 DELIVERY_STATES = frozenset({"waiting", "sent", "skipped", "dead"})
-RUN_KINDS = ("apply", "occasion", "request", "import")
+RUN_KINDS = ("apply", "occasion", "request", "import", "mapping")
 RUN_RESULTS = ("ok", "partial", "failed")
 LATE: Micros = 60 * SECOND
 """A run's id is made when its work begins and is visible when it commits: that much later at most."""
@@ -64,24 +66,24 @@ def refusals_json(database: Database, rows: Iterable[Refusal]) -> list[dict[str,
 
 
 def delivery_page(
-    database: Database, filters: Filters, cursor: str | None, limit: int
+    database: Database, filters: Filters, cursor: str | None, limit: int, now: Micros
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Deliveries with the name of their connection and the code they carry, newest first, and the next cursor."""
     page = outbox.deliveries(database, filters, cursor, limit)
-    return completed(database, page.items), page.next_cursor
+    return completed(database, page.items, now), page.next_cursor
 
 
-def delivery_json(database: Database, delivery_id: str) -> dict[str, Any] | None:
+def delivery_json(database: Database, delivery_id: str, now: Micros) -> dict[str, Any] | None:
     """One delivery with every attempt: its masked requests and the vendor's answers."""
     found = outbox.delivery(database, delivery_id)
     if found is None:
         return None
     attempts = ledger.attempts_of(database, delivery_id, None, _PAGE).items
-    return {**completed(database, [found])[0], "attempts": [attempt_json(each) for each in attempts]}
+    return {**completed(database, [found], now)[0], "attempts": [attempt_json(each) for each in attempts]}
 
 
 def records(
-    hub: Installation, database: Database, asked: Asked, *, limit: int, is_warned: bool = False
+    hub: Installation, database: Database, asked: Asked, now: Micros, *, limit: int, is_warned: bool = False
 ) -> list[dict[str, Any]]:
     """Messages and deliveries that match, newest first: `kind` tells them apart. `is_warned`: only messages of which
     something was left out or altered.
@@ -109,7 +111,7 @@ def records(
     for person in people if wants_deliveries else ():
         selected = filter_of(Filters, hub, database, replace(asked, source_id=person), "destination")
         page = outbox.deliveries(database, selected, None, limit)
-        found.extend({"kind": "delivery", **row} for row in completed(database, page.items))
+        found.extend({"kind": "delivery", **row} for row in completed(database, page.items, now))
     found.sort(key=lambda row: str(row.get("created_at") or row.get("received_at")), reverse=True)
     return found[:limit]
 
@@ -137,18 +139,22 @@ def everyone(database: Database, source_id: str) -> list[str]:
     return [source_id] if profile is None else [profile["source_id"], *profile["merged"]]
 
 
-def completed(database: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Deliveries with the name of their connection and the code they carry."""
-    names = registry.names(database)
+def completed(database: Database, rows: Sequence[Mapping[str, Any]], now: Micros) -> list[dict[str, Any]]:
+    """Deliveries with the name of their connection, the code they carry, and why one that waits does."""
+    connections = registry.without_secrets(database)
     publications = sorted({row["publication_id"] for row in rows if row["publication_id"]})
     query = select(PUBLICATION.c.id, PUBLICATION.c.code).where(PUBLICATION.c.id.in_(publications))
     codes = {row.id: row.code for row in database.execute(query)} if publications else {}
-    return [
-        {
+    hub = running(database, now) if any(row["status"] == "waiting" for row in rows) else None
+    completed = []
+    for row in rows:
+        connection = connections.get(row["connection_id"])
+        shown = {
             **{key: value for key, value in row.items() if key != "attempts"},
             "attempt_count": row["attempts"],
-            "connection": names.get(row["connection_id"], row["connection_id"]),
+            "connection": connection.name if connection else row["connection_id"],
             "code": codes.get(row["publication_id"]),
         }
-        for row in rows
-    ]
+        waits_for = why_waiting(shown, connection, hub, now) if hub else ""
+        completed.append({**shown, "waits_for": waits_for or None})
+    return completed

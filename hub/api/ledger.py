@@ -88,7 +88,7 @@ def delivery(delivery_id: str) -> Response:
     """One delivery with every attempt, its masked requests and answers."""
     expect_query()
     with read(services().engine) as database:
-        found = delivery_json(database, find_delivery(database, delivery_id) or delivery_id)
+        found = delivery_json(database, find_delivery(database, delivery_id) or delivery_id, clock.now())
     if found is None:
         raise not_found("delivery", delivery_id)
     return jsonify(found)
@@ -130,13 +130,13 @@ def cancel(delivery_id: str) -> Response:
     hub, now = services().hub, clock.now()
     with write(hub.engine) as database:
         whole_id = find_delivery(database, delivery_id)
-        found = delivery_json(database, whole_id) if whole_id else None
+        found = delivery_json(database, whole_id, clock.now()) if whole_id else None
         if whole_id is None or found is None:
             raise not_found("delivery", delivery_id)
         if not operate.cancel(database, [whole_id], now):
             raise ApiError(409, "not_waiting", f"The delivery is {found['state']}; only one that waits is cancelled.")
         store.record_audit(database, now, g.actor, "delivery.cancelled", whole_id)
-        return jsonify(delivery_json(database, whole_id))
+        return jsonify(delivery_json(database, whole_id, clock.now()))
 
 
 @ledger.get("/refusals")
@@ -180,5 +180,5 @@ def _deliveries(status: str | None) -> Response:
             distribution_id=distribution_id(database, request.args.get("distribution") or None),
             occasion_id=request.args.get("occasion"),
         )
-        rows, cursor = delivery_page(database, wanted, request.args.get("cursor"), limit())
+        rows, cursor = delivery_page(database, wanted, request.args.get("cursor"), limit(), clock.now())
     return jsonify(deliveries=rows, next_cursor=cursor)

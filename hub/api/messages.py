@@ -53,7 +53,9 @@ def show(message_id: str) -> Response:
     expect_query("connection")
     hub = services().hub
     with read(hub.engine) as database:
-        return jsonify(message_page(hub, database, _key(database, message_id, request.args.get("connection"))))
+        return jsonify(
+            message_page(hub, database, _key(database, message_id, request.args.get("connection")), clock.now())
+        )
 
 
 @messages.post("/preview")

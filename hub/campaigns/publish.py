@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from hub.campaigns import rules, store
 from hub.campaigns.tables import CODE
-from hub.campaigns.values import EXPIRED, OUT_OF_CODES, Campaign, Code, Wanted
+from hub.campaigns.values import EXPIRED, OUT_OF_CODES, RETIRED, Campaign, Code, Wanted
 from hub.core.bulk import insert_many, update_many
 from hub.core.clock import Micros
 
@@ -30,10 +30,10 @@ def publish(
     source_ids) gets that one. Who is named first is served first. A publication missing from the answer got none:
     `why_none` names the reason.
     """
-    if why_none(campaign, now) == EXPIRED:
-        return {}
     if campaign.kind == "generated" or campaign.is_once:
         campaign = store.lock(connection, campaign.id)
+    if why_none(campaign, now) != OUT_OF_CODES:
+        return {}
     given = _given(connection, [want.publication_id for want in wanted])
     left = [want for want in wanted if want.publication_id not in given]
     if not campaign.is_once:
@@ -50,6 +50,8 @@ def publish(
 
 def why_none(campaign: Campaign, now: Micros) -> str:
     """Why a publication got no code: the campaign is over, or it has no more."""
+    if campaign.retired_at is not None:
+        return RETIRED
     return EXPIRED if campaign.expires_at is not None and campaign.expires_at <= now else OUT_OF_CODES
 
 
@@ -73,7 +75,7 @@ def _make(
             break
         drawn = sorted(rules.draw_distinct(campaign.pattern, campaign.charset, len(left), source))
         rows = [{"code": code, **_published(campaign, want, now)} for code, want in zip(drawn, left, strict=True)]
-        insert_many(connection, CODE, rows, _unless_taken)
+        insert_many(connection, CODE, rows, "ON CONFLICT DO NOTHING")
         made |= _given(connection, [want.publication_id for want in left])
     store.count_codes(connection, campaign.id, len(made))
     return made
@@ -129,7 +131,3 @@ def _codes(connection: Connection, column: Any, keys: Sequence[str]) -> Iterable
 
 def _portions(keys: Sequence[str]) -> list[Sequence[str]]:
     return [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
-
-
-def _unless_taken(statement: Any) -> Any:
-    return statement.on_conflict_do_nothing()

@@ -10,6 +10,7 @@ from functools import partial
 
 from hub.check.ledger import ledger_hides_secrets, wrong_credentials_pause
 from hub.check.mapping import mapping_checks
+from hub.check.poison import poisoned_answers
 from hub.registry.discovery import Found
 from hub.sdk.kit.suite.runner import Check, Verdict, checks_for, verdict
 
@@ -25,6 +26,11 @@ IN_THE_HUB = (
         "wrong-credentials-pause",
         "In the hub, wrong credentials pause the connection and its deliveries wait.",
         wrong_credentials_pause,
+    ),
+    (
+        "poisoned-answers",
+        "Whatever characters and numbers the vendor answers with, the hub stores what it can and goes on.",
+        poisoned_answers,
     ),
 )
 """Checks of a destination that run the hub's own outbox."""

@@ -34,8 +34,6 @@ CODE: Mapping[str, Json] = {
     "balance": "$10.00",
     "expires_at": AT,
     "published_at": AT,
-    "qr_url": "https://hub.example/qr/1",
-    "barcode_url": "https://hub.example/bar/1",
 }
 ORDER: Mapping[str, Json] = {
     "id": "o-1",

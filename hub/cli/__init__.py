@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any
 
@@ -57,6 +58,25 @@ class LazyGroup(click.Group):
         command: Any = getattr(importlib.import_module(f"hub.cli.{module}"), name)
         return command if isinstance(command, click.Command) else None
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for what is not text: a shell hands on any bytes, and no database stores those."""
+        from hub.sdk.text import is_storable
+
+        for given in args:
+            if not is_storable(given):
+                raise click.UsageError(f"{given!a} is not text in UTF-8; type it anew, or rename the file.")
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Names the nearest commands where there is none of this name."""
+        if args and args[0] not in MODULES and not args[0].startswith("-") and not ctx.resilient_parsing:
+            nearest = " or ".join(f"`hub {name}`" for name in get_close_matches(args[0], MODULES, n=2))
+            hint = f"did you mean {nearest}?" if nearest else "`hub --help` lists them."
+            raise click.UsageError(f"There is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """What an operator can put right is told in one sentence, with exit code 1; only a defect shows its trace."""
         try:
@@ -65,11 +85,14 @@ class LazyGroup(click.Group):
             raise
         except Exception as error:
             from hub.cli.failures import sentence
+            from hub.cli.terminal import visible_lines
 
             told = sentence(error)
             if told is None:
                 raise
-            raise click.ClickException(told) from None  # the cause may hold a password or a person's data
+            raise click.ClickException(
+                visible_lines(told)
+            ) from None  # the cause may hold a password or a person's data
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -22,6 +22,7 @@ from hub.cli.support import (
     settings_option,
     tell_prepared,
 )
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry.values import Connection
@@ -99,7 +100,12 @@ def _shared(group: click.Group, role: str) -> None:
         with read(hub.engine) as database:
             rows = [describe(hub, each) for each in store.every(database, hub.vault, role)]
         last = "webhook_url" if role == "source" else "paused_reason"
-        print_rows(rows, ["id", "name", "connector", "status", last], json_=json_)
+        print_rows(
+            rows,
+            ["id", "name", "connector", "status", last],
+            empty=f"No {role} yet; `hub {role}s add CONNECTOR --name NAME` adds one, `hub connectors list` shows what there is.",
+            json_=json_,
+        )
 
     @group.command()
     @NAME
@@ -275,7 +281,7 @@ def unsync(name: str, operation: str) -> None:
         is_gone = remove_sync(database, clock.now(), connection, operation, ACTOR)
     if not is_gone:
         raise ConfigurationError(f"{connection.name!r} has no sync of {operation}.")
-    click.echo(f"{connection.name}: {operation} is no longer synced.")
+    echo(f"{connection.name}: {operation} is no longer synced.")
 
 
 def _existing(hub: Installation, database: Database, role: str, name: str) -> Connection:

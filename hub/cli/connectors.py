@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli.support import ACTOR, as_json, open_hub, print_json, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover
+from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from hub.sdk.kit.suite.runner import Verdict
+
+PATIENCE_S = 30.0  # for every role to start again, one after the other
+LOOK_S = 0.2
 
 
 @click.group()
@@ -27,7 +33,12 @@ def connectors() -> None:
 def list_(json_: bool) -> None:
     """List every connector found: bundled, in HUB_CONNECTORS_PATH, installed as packages."""
     rows = [_row(found) for found in discover(Settings().connectors_path).values()]
-    print_rows(rows, ["name", "title", "source", "operations", "origin", "error"], json_=json_)
+    print_rows(
+        rows,
+        ["name", "title", "source", "operations", "origin", "error"],
+        empty="No connector was found; `hub connectors new NAME` writes one.",
+        json_=json_,
+    )
 
 
 @connectors.command()
@@ -42,8 +53,8 @@ def new(name: str, kind: str, into: Path) -> None:
     parent = into.resolve()
     written = scaffold(name, parent, "source" if kind == "source" else "destination", set(discover(str(parent))))
     for path in written:
-        click.echo(path)
-    click.echo(f"\nNext: export HUB_CONNECTORS_PATH={parent} && hub connectors check {name}")
+        echo(path)
+    echo(f"\nNext: export HUB_CONNECTORS_PATH={parent} && hub connectors check {name}")
 
 
 @connectors.command()
@@ -64,13 +75,14 @@ def check(name: str, json_: bool) -> None:
         )
     else:
         _print_table(verdicts)
-        click.echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} checks hold.")
+        echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} checks hold.")
     if failed:
         raise SystemExit(1)
 
 
 @connectors.command()
-def reload() -> None:
+@click.option("--wait/--no-wait", default=True, help="Wait until every role has started again, and tell what it found.")
+def reload(wait: bool) -> None:
     """Let the running roles find new and changed connectors: they start again, one after the other, within seconds.
 
     Nothing that waits is lost, and webhooks are taken again after a moment; senders repeat what was refused meanwhile.
@@ -80,15 +92,39 @@ def reload() -> None:
     from hub.core.database import write
     from hub.runtime.process import restart as reloading
 
-    broken = [one for one in discover(Settings().connectors_path).values() if one.error]
-    for one in broken:
-        click.echo(f"{one.name} cannot be used: {one.error}", err=True)
-    with write(open_hub().engine) as database:
+    hub = open_hub()
+    with write(hub.engine) as database:
         roles = reloading.ask(database, clock.now(), ACTOR)
-    if roles:
-        click.echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
-    else:
-        click.echo("No role is running; the next start finds every connector.")
+    if not roles:
+        echo("No role is running; the next start finds every connector.")
+        return
+    echo(f"Asked to start again, one after the other: {', '.join(roles)}.")
+    if wait:
+        _tell_found(hub, roles)
+
+
+def _tell_found(hub: Installation, roles: Sequence[str]) -> None:
+    """Wait until each of the roles has started again, and tell what it found there."""
+    from hub.admin.running import running
+    from hub.core import clock
+    from hub.core.database import read
+    from hub.runtime.process import restart
+
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        with read(hub.engine) as database:
+            waiting = restart.waiting(database, clock.now())
+            found = running(database, clock.now())
+        late = [role for role in roles if role in waiting or role not in found.roles or not found.roles[role].report]
+        if not late or time.monotonic() > until:
+            break
+        time.sleep(LOOK_S)
+    for sentence in [*found.findings(), *found.usable()]:
+        echo(sentence)
+    if late:
+        raise ConfigurationError(
+            f"Not started again after {PATIENCE_S:.0f} s: {', '.join(late)}; `hub doctor` looks closer."
+        )
 
 
 def _print_table(verdicts: Sequence[Verdict]) -> None:
@@ -96,7 +132,7 @@ def _print_table(verdicts: Sequence[Verdict]) -> None:
     width = max(len(each.check.name) for each in verdicts)
     for each in verdicts:
         mark = click.style("✗", fg="red") if each.problem else click.style("✓", fg="green")
-        click.echo(f"{mark} {each.check.name:<{width}}  {each.problem or each.check.sentence}")
+        echo(f" {each.check.name:<{width}}  {each.problem or each.check.sentence}", mark=mark)
 
 
 def _found(name: str) -> Found:

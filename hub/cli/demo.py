@@ -24,6 +24,7 @@ import requests
 import yaml
 from pydantic import BaseModel
 
+from hub.cli.terminal import echo
 from hub.core.ids import new_token
 from hub.core.settings import Settings
 from hub.registry.discovery import Found, discover, example_settings
@@ -56,9 +57,9 @@ def play(*, is_once: bool, kind: Callable[[Installation], Demo] | None = None) -
             demo.expect_codes(vendors, people)
             demo.expect_balance()
         except DemoFailed as failure:
-            click.secho(f"✗ {failure}", fg="red")
+            echo(f" {failure}", mark=click.style("✗", fg="red"))
             return 1
-        click.secho(f"✓ every step verified in {time.monotonic() - began:.1f} s", fg="green")
+        echo(f" every step verified in {time.monotonic() - began:.1f} s", mark=click.style("✓", fg="green"))
         if is_once:
             return 0
         demo.invite(vendors)
@@ -86,7 +87,7 @@ def _running(kind: Callable[[Installation], Demo]) -> Iterator[Demo]:
         demo.wait_until_ready()
         yield demo
     except DemoFailed:
-        click.echo((folder / "hub.log").read_text()[-LOG_SHOWN:])
+        echo((folder / "hub.log").read_text()[-LOG_SHOWN:])
         raise
     finally:
         process.terminate()
@@ -233,12 +234,12 @@ class Demo:
         return "; ".join([f"not all of the {wanted} deliveries were sent", *sorted(set(told))])
 
     def _show_log(self) -> None:
-        click.echo("\nThe sync log:")
+        echo("\nThe sync log:")
         for run in reversed(self.get("sync-runs", limit=MOST)["sync_runs"]):
             counts = ", ".join(f"{count} {term}" for term, count in run["counts"].items() if count)
             whose = run["distribution"] or run["connection"] or "-"
-            click.echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {whose:<16} {counts}")
-        click.echo("")
+            echo(f"  {run['started_at']}  {run['kind']:<9} {run['result']:<8} {whose:<16} {counts}")
+        echo("")
 
     def expect_balance(self) -> None:
         ledger = self.get("ledger")
@@ -247,11 +248,11 @@ class Demo:
         done(f"the books balance: {ledger['accepted']} messages accepted, {ledger['applied']} applied")
 
     def invite(self, vendors: Mapping[str, Simulator]) -> None:
-        click.echo(f"\nThe hub goes on at {self.origin} (API key {self.key}). Try:")
-        click.echo(f"  curl -H 'Authorization: Bearer {self.key}' {self.origin}/hub/v1/deliveries")
+        echo(f"\nThe hub goes on at {self.origin} (API key {self.key}). Try:")
+        echo(f"  curl -H 'Authorization: Bearer {self.key}' {self.origin}/hub/v1/deliveries")
         for name, simulator in vendors.items():
-            click.echo(f"  curl {simulator.url}/_sim/state    # what {name} holds")
-        click.echo("Ctrl-C stops everything.")
+            echo(f"  curl {simulator.url}/_sim/state    # what {name} holds")
+        echo("Ctrl-C stops everything.")
 
     def get(self, what: str, **query: str) -> Any:
         answer = self.http.get(f"{self.origin}/hub/v1/{what}", params=query, timeout=10)
@@ -300,7 +301,7 @@ def until(look: Callable[[], T], complaint: str | Callable[[], str]) -> T:
 
 
 def done(text: str) -> None:
-    click.echo(f"{click.style('✓', fg='green')} {text}")
+    echo(f" {text}", mark=click.style("✓", fg="green"))
 
 
 def _free_port() -> int:
@@ -314,4 +315,4 @@ def _wait_for_interrupt() -> None:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        click.echo("Stopped.")
+        echo("Stopped.")

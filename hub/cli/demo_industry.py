@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 
-import click
-
 from hub.admin.connections import reveal_once
 from hub.admin.industries import Industry, set_up
 from hub.cli.demo import Demo, DemoFailed, done, sender, until
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.database import write
 from hub.mapping.values.text import snake
@@ -55,7 +54,7 @@ class IndustryDemo(Demo):
         self._until_mapped(source)
         day = moments(self.industry, sender(found), datetime.now(UTC))
         self.send(found, source["webhook_url"], source["secret"], [each.message for each in day])
-        click.echo(f"  (from {day[0].at:%Y-%m-%d %H:%M} to {day[-1].at:%H:%M} UTC, {len(self.industry.people)} people)")
+        echo(f"  (from {day[0].at:%Y-%m-%d %H:%M} to {day[-1].at:%H:%M} UTC, {len(self.industry.people)} people)")
         return dict(expected(self.industry))
 
     def _until_mapped(self, source: Mapping[str, Any]) -> None:

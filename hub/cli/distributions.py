@@ -24,6 +24,7 @@ from hub.registry import store as registry
 from hub.sdk.errors import ConfigurationError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+EMPTY = "No distribution yet; `hub distributions add --name NAME --to CONNECTION:OPERATION` adds one."
 COLUMNS = ["id", "name", "is_enabled", "trigger", "targets", "campaign"]
 
 
@@ -88,7 +89,7 @@ def list_(json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         rows = [distribution_json(hub, database, each) for each in store.every(database)]
-    print_rows(rows, COLUMNS, json_=json_)
+    print_rows(rows, COLUMNS, empty=EMPTY, json_=json_)
 
 
 @distributions.command()

@@ -12,6 +12,7 @@ from hub.runtime.erasing.requested import complete, described, listed
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import ErasureStatus
 
+EMPTY = "Nobody asked to erase anybody; `hub erase SOURCE_ID` does."
 COLUMNS = ["id", "request_id", "status", "source", "received_at", "expected_at", "not_confirmed"]
 
 
@@ -29,7 +30,7 @@ def list_(status: str | None, limit: int, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         rows = listed(hub, database, requests.page(database, status, None, limit))
-    print_rows(rows, COLUMNS, json_=json_)
+    print_rows(rows, COLUMNS, empty=EMPTY, json_=json_)
 
 
 @erasures.command()

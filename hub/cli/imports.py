@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
+from hub.cli.support import ACTOR, as_json, max_bad, open_hub, parse_time, print_fields, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.imports.cells import DATES
 from hub.imports.columns import parse_fields
@@ -45,6 +46,7 @@ ROWS = ("first_rows", "rejected_rows", "warned_rows")
 @click.option("--at", "at_text", help="Time of rows that state none. Default: when this file was first imported.")
 @click.option("--live", is_flag=True, help="Send what follows from the rows, as if they came from a source now.")
 @click.option("--accept-warnings", is_flag=True, help="Import rows without the values that do not fit.")
+@max_bad
 @click.option("--resume/--restart", default=True, show_default=True, help="Go on where this file's import was cut off.")
 @as_json
 def import_(
@@ -62,6 +64,7 @@ def import_(
     at_text: str | None,
     live: bool,
     accept_warnings: bool,
+    most_bad: int | None,
     resume: bool,
     json_: bool,
 ) -> None:
@@ -88,6 +91,7 @@ def import_(
         at=parse_time("--at", at_text) if at_text else None,
         is_quiet=not live,
         takes_warnings=accept_warnings,
+        most_bad=most_bad,
         resumes=resume,
         errors=errors,
     )
@@ -141,10 +145,10 @@ def _tell_end(request: ImportRequest, job: Job, *, json_: bool) -> None:
     from hub.imports.request import rejects_path
 
     errors = request.errors or rejects_path(request.path)
-    rejected = job.counts["rejected"]
+    rejected = job.counts.get("rejected", 0)
     print_fields({**job.as_json(), "errors_file": str(errors) if rejected else None}, json_=json_)
     if rejected:
-        click.echo(
+        echo(
             f"{rejected:,} of {job.counts['rows']:,} rows were rejected: correct them in {errors} and import that file.",
             err=True,
         )
@@ -187,9 +191,9 @@ def _show_trial(trial: Trial, *, json_: bool) -> None:
         print_json(shown)
         return
     print_fields({name: value for name, value in shown.items() if name not in ("columns", *ROWS)}, json_=False)
-    click.echo("\nColumns")
+    echo("\nColumns")
     for header, field in shown["columns"].items():
-        click.echo(f"  {header} → {field if field != '-' else 'left out'}")
+        echo(f"  {header} → {field if field != '-' else 'left out'}")
     _tell_rows("\nFirst rows", shown["first_rows"])
     for title, name in (("\nRejected", "rejected_rows"), ("\nTaken without some values", "warned_rows")):
         _tell_rows(title, [row for row in shown[name] if row not in shown["first_rows"]])
@@ -197,12 +201,12 @@ def _show_trial(trial: Trial, *, json_: bool) -> None:
 
 def _tell_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        click.echo(title)
+        echo(title)
     for row in rows:
         where = f"  row {row['row']} (line {row['line']}):"
         if row["error"]:
-            click.echo(f"{where} rejected: {'; '.join(row['warnings']) or row['error']}")
+            echo(f"{where} rejected: {'; '.join(row['warnings']) or row['error']}")
             continue
-        click.echo(f"{where} {', '.join(f'{name}={value}' for name, value in row['result'].items())}")
+        echo(f"{where} {', '.join(f'{name}={value}' for name, value in row['result'].items())}")
         for sentence in row["warnings"]:
-            click.echo(f"    {sentence}")
+            echo(f"    {sentence}")

@@ -10,6 +10,7 @@ import requests
 from hub.admin.connections import add_destination, reveal_once
 from hub.admin.industries import Industry, SetUp, industry, industry_names, set_up
 from hub.cli.support import ACTOR, as_json, json_or_text, open_hub, parse_pairs, print_json, print_rows
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.database import read, write
 from hub.registry import store as registry
@@ -38,7 +39,7 @@ def init(
     """
     if name is None:
         rows = [{"industry": each, "for": industry(each).title} for each in industry_names()]
-        print_rows(rows, ["industry", "for"], json_=json_)
+        print_rows(rows, ["industry", "for"], empty="No industry is bundled.", json_=json_)
         return
     wanted, hub, now = industry(name), open_hub(), clock.now()
     given = {key: json_or_text(value) for key, value in parse_pairs(options).items()}
@@ -95,14 +96,12 @@ def _tell(hub: Installation, wanted: Industry, made: SetUp, target: Connection |
         print_json({"industry": wanted.name, "steps": steps, "source": shown, "next": following})
         return
     for step in made.steps:
-        click.echo(f"{'+' if step.is_new else '='} {step.what}")
+        echo(f"{'+' if step.is_new else '='} {step.what}")
     if shown:
-        click.echo(
-            f"\nThe source's webhook URL is {shown['webhook_url']}, its secret (shown only now) {shown['secret']}"
-        )
-    click.echo("\nNext:")
+        echo(f"\nThe source's webhook URL is {shown['webhook_url']}, its secret (shown only now) {shown['secret']}")
+    echo("\nNext:")
     for line in following:
-        click.echo(f"  {line}")
+        echo(f"  {line}")
 
 
 def _next(wanted: Industry, made: SetUp, target: Connection | None) -> list[str]:

@@ -39,7 +39,12 @@ def list_(json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         rows = [with_times(dict(row)) for row in store.keys(database)]
-    print_rows(rows, ["id", "name", "created_at", "revoked_at"], json_=json_)
+    print_rows(
+        rows,
+        ["id", "name", "created_at", "revoked_at"],
+        empty="No key yet; `hub keys add` makes one for the HTTP API.",
+        json_=json_,
+    )
 
 
 @keys.command()

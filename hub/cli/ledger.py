@@ -10,10 +10,13 @@ from hub.admin.filters import Asked, filter_of
 from hub.admin.sync_log import refusals_json
 from hub.cli.filters import filtered
 from hub.cli.support import as_json, open_hub, print_json, print_rows
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.clock import DAY
 from hub.core.database import read
 from hub.core.filters import RecordFilter
+
+EMPTY = "No request was refused in that time; --days or --since looks further back."
 
 
 @click.group()
@@ -39,11 +42,11 @@ def check(json_: bool) -> None:
     else:
         for left, right in ledger_check.EQUATIONS.values():
             terms = " + ".join(f"{books.terms[term]} {term.replace('_', ' ')}" for term in right)
-            click.echo(f"{books.terms[left]} {left} = {terms}")
+            echo(f"{books.terms[left]} {left} = {terms}")
         for term, reasons in books.reasons.items():
             for reason, count in reasons.items():
-                click.echo(f"  {term}: {count} {reason}")
-        click.echo("The books balance." if books.is_balanced else "\n".join(books.sentences()))
+                echo(f"  {term}: {count} {reason}")
+        echo("The books balance." if books.is_balanced else "\n".join(books.sentences()))
     if not books.is_balanced:
         raise SystemExit(1)
 
@@ -65,4 +68,4 @@ def refusals(asked: Asked, days: int, json_: bool) -> None:
             rows = refusals_json(database, inbox.refusals(wanted))
     finally:
         inbox.close()
-    print_rows(rows, ["minute", "connection", "reason", "count"], json_=json_)
+    print_rows(rows, ["minute", "connection", "reason", "count"], empty=EMPTY, json_=json_)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
-
 from hub.admin.sync_log import RUN_KINDS
 from hub.cli.support import print_json
+from hub.cli.terminal import echo
 from hub.core.prefixes import short
 
 Row = Mapping[str, Any]
@@ -20,7 +19,7 @@ def print_record(row: Row, *, json_: bool) -> None:
         print_json(row)
         return
     for line in lines(row):
-        click.echo(line)
+        echo(line)
 
 
 def lines(row: Row) -> Iterator[str]:
@@ -32,7 +31,7 @@ def lines(row: Row) -> Iterator[str]:
         yield from (f"    {warning(one, row['schema_hash'])}" for one in row["warnings"])
     else:
         where = f"{row['source_id']} → {row['connection']}/{row['operation']}"
-        why = " ".join(filter(None, [row["reason"], row["detail"]]))
+        why = " ".join(filter(None, [row["reason"], row["detail"], row["waits_for"]]))
         yield _line(row["created_at"], short(row["id"]), "delivery", row["status"], where, row["code"], why)
 
 

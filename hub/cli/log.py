@@ -24,6 +24,7 @@ from hub.admin.sync_log import (
 from hub.cli.filters import filtered
 from hub.cli.lines import print_record
 from hub.cli.support import ACTOR, as_json, ask_to_send, open_hub, print_fields, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.database import read, write
 from hub.ledger import store
@@ -65,7 +66,7 @@ def log(
         if warned and asked.status in DELIVERY_STATES:
             raise ConfigurationError(f"--warned is about messages, and {asked.status!r} is a state of deliveries.")
         with read(hub.engine) as database:
-            found = records(hub, database, asked, limit=limit, is_warned=warned)
+            found = records(hub, database, asked, clock.now(), limit=limit, is_warned=warned)
         for row in reversed(found):
             print_record(row, json_=json_)
         return
@@ -108,14 +109,14 @@ def list_(asked: Asked, operation: str | None, limit: int, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         filters = filter_of(Filters, hub, database, asked, "destination", operation=operation)
-        rows, _ = delivery_page(database, filters, None, limit)
+        rows, _ = delivery_page(database, filters, None, limit, clock.now())
     if json_:
         print_json(rows)
         return
     for row in rows:
         print_record({"kind": "delivery", **row}, json_=False)
     if not rows:
-        click.echo("None.", err=True)
+        echo("None.", err=True)
 
 
 @deliveries.command()
@@ -126,7 +127,7 @@ def show(delivery_id: str, json_: bool) -> None:
     hub = open_hub()
     with read(hub.engine) as database:
         (whole_id,) = deliveries_named(database, [delivery_id])
-        found = delivery_json(database, whole_id)
+        found = delivery_json(database, whole_id, clock.now())
     assert found is not None, "its id was just found in the same snapshot"
     if json_:
         print_json(found)
@@ -134,10 +135,8 @@ def show(delivery_id: str, json_: bool) -> None:
     attempts = found.pop("attempts")
     print_fields(found, json_=False)
     for attempt in attempts:
-        click.echo(
-            f"\nattempt {attempt['number']} at {attempt['started_at']}: {attempt['outcome']} ({attempt['status']})"
-        )
-        click.echo(f"  → {attempt['request']}\n  ← {attempt['response']}")
+        echo(f"\nattempt {attempt['number']} at {attempt['started_at']}: {attempt['outcome']} ({attempt['status']})")
+        echo(f"  → {attempt['request']}\n  ← {attempt['response']}")
 
 
 @deliveries.command()
@@ -150,7 +149,7 @@ def cancel(delivery_id: str, json_: bool) -> None:
     hub, now = open_hub(), clock.now()
     with write(hub.engine) as database:
         (whole_id,) = deliveries_named(database, [delivery_id])
-        found = delivery_json(database, whole_id)
+        found = delivery_json(database, whole_id, clock.now())
         assert found is not None, "its id was just found in the same transaction"
         if not operate.cancel(database, [whole_id], now):
             raise ConfigurationError(f"The delivery is {found['state']}; only one that waits can be cancelled.")
@@ -234,4 +233,4 @@ def replay_deliveries(
 def _tell_none(what: str, status: str, states: Collection[str]) -> None:
     """Beside the count, for a person: which states were looked at."""
     others = " or ".join(f"--status {name}" for name in sorted(states) if name != status)
-    click.echo(f"No {what} matches among those that are {status}; {others} looks at others.", err=True)
+    echo(f"No {what} matches among those that are {status}; {others} looks at others.", err=True)

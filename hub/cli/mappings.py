@@ -8,6 +8,7 @@ import click
 
 from hub.cli.preview import FILE, active_schemas, messages
 from hub.cli.support import as_json, open_hub, parse_pairs, print_json, print_rows
+from hub.cli.terminal import echo
 from hub.core.database import read
 from hub.core.settings import Settings
 from hub.runtime.process.installation import Installation
@@ -30,7 +31,12 @@ def list_(json_: bool) -> None:
     for row in rows if not json_ else ():
         row["hash"] = (row["hash"] or "")[:12]
         row["connections"] = ", ".join(each["name"] for each in row["connections"])
-    print_rows(rows, ["name", "file", "hash", "connections", "error"], json_=json_)
+    print_rows(
+        rows,
+        ["name", "file", "hash", "connections", "error"],
+        empty="No mapping was found; look at HUB_MAPPINGS_PATH.",
+        json_=json_,
+    )
 
 
 @mappings.command()
@@ -48,8 +54,8 @@ def check(which: tuple[str, ...], json_: bool) -> None:
         print_json([problem._asdict() for problem in problems])
     else:
         for problem in problems:
-            click.echo(str(problem))
-        click.echo(f"{len(problems)} problems." if problems else f"{', '.join(wanted)}: right.")
+            echo(str(problem))
+        echo(f"{len(problems)} problems." if problems else f"{', '.join(wanted)}: right.")
     if problems:
         raise SystemExit(1)
 

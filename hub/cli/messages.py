@@ -64,7 +64,7 @@ def show(message: str, connection: str | None, json_: bool) -> None:
 
     hub = open_hub()
     with read(hub.engine) as database:
-        found = message_page(hub, database, _key(hub, message, connection))
+        found = message_page(hub, database, _key(hub, message, connection), clock.now())
     if json_:
         print_json(found)
     else:

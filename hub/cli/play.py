@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.sdk.errors import ConfigurationError
 
@@ -38,20 +39,25 @@ def sandbox(host: str, port: int, reached_as: str) -> None:
     import signal
     import threading
 
+    from hub.core.listener import refusal
     from hub.registry.discovery import discover
-    from hub.sdk.kit.simulator.sandbox_page import sandbox as serving
+    from hub.sdk.kit.sandbox_page import sandbox as serving
+    from hub.sdk.kit.simulator.server import CannotListen
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     found = [one for one in discover(Settings().connectors_path).values() if not one.error and one.destination_class]
-    with serving(_subjects(found), host, port, reached_as) as (page, stands):
-        for stand in stands:
-            click.echo(f"{stand.title}: {stand.url}\n  {stand.command}")
-        click.echo(f"What each of them received: {page}/")
-        try:
+    try:
+        with serving(_subjects(found), host, port, reached_as) as (page, stands):
+            for stand in stands:
+                echo(f"{stand.title}: {stand.url}\n  {stand.command}")
+            echo(f"What each of them received: {page}/")
             stop.wait()
-        except KeyboardInterrupt:
-            click.echo("Stopped.")
+    except CannotListen as taken:
+        told = refusal(taken.host, taken.port, taken.cause, host_from="--host", port_from="--port")
+        raise ConfigurationError(told) from taken
+    except KeyboardInterrupt:
+        echo("Stopped.")
 
 
 def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
@@ -61,5 +67,5 @@ def _subjects(found: Sequence[Found]) -> dict[str, Subject]:
         try:
             subjects[one.title] = one.subject()
         except ConfigurationError as error:
-            click.echo(f"{one.name} has no simulator: {error}", err=True)
+            echo(f"{one.name} has no simulator: {error}", err=True)
     return subjects

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from hub.cli.support import json_or_text, parse_pairs, print_json, settings_option
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
@@ -61,7 +62,7 @@ def preview(
     for request in found.requests:
         print_json(request)
     for note in dict.fromkeys(found.notes):
-        click.echo(note, err=True)
+        echo(note, err=True)
     if not found.requests:
         raise ConfigurationError("Nothing would be sent.")
 
@@ -76,7 +77,7 @@ def active_schemas(hub: Installation) -> Schemas:
     try:
         return installed(hub)
     except DBAPIError:
-        click.echo("The database cannot be read, so no metadata schema was applied.", err=True)
+        echo("The database cannot be read, so no metadata schema was applied.", err=True)
         return NO_SCHEMAS
 
 

@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hub.cli.support import as_json, open_hub, print_rows
+from hub.cli.terminal import echo
 from hub.core.settings import Settings
+from hub.runtime.process.installation import Installation
 from hub.runtime.roles.supervisor import ROLES
 
 
 @click.command()
 def serve() -> None:
     """Run the whole hub: web, apply, deliver and schedule under one supervisor."""
+    from hub.cli.serving import Readiness, introduction
     from hub.core import logging, metrics
     from hub.core.database import write
+    from hub.core.listener import listen
     from hub.runtime.process import heartbeat
+    from hub.runtime.process.data_directory import hold_data_directory
     from hub.runtime.process.lifeline import stop_on_signals
+    from hub.runtime.process.migrate import migrate
     from hub.runtime.roles.supervisor import load, supervise
 
-    installation = open_hub()
-    logging.configure(installation.settings, "supervisor")
-    metrics.prepare(installation.settings, clean=True)
+    installation = Installation(Settings())
+    settings = installation.settings
+    hold_data_directory(installation, "hub serve", alone=True)
+    listener = listen(settings.host, settings.port)
+    migrate(installation)
+    is_terminal = sys.stdout.isatty()
+    for line in introduction(installation) if is_terminal else ():
+        echo(line)
+    logging.configure(settings, "supervisor")
+    metrics.prepare(settings, clean=True)
     stop = stop_on_signals()
     with write(installation.engine) as database:
         heartbeat.forget(database)
     installation.engine.dispose()
     load()
-    supervise(stop)
+    tell = echo if is_terminal else logging.logger("runtime").info
+    supervise(stop, listener, each_round=Readiness(settings, tell).look)
 
 
 @click.command()
 @click.argument("role", type=click.Choice(ROLES))
 def run(role: str) -> None:
     """Run one role in this process, as `hub serve` and containers do."""
+    from hub.core.listener import listen
+    from hub.runtime.process.data_directory import hold_data_directory
     from hub.runtime.roles.start import run_role
 
-    run_role(role, Settings())
+    settings = Settings()
+    hold_data_directory(Installation(settings), f"hub run {role}", alone=False)
+    listener = listen(settings.host, settings.port) if role == "web" else None
+    run_role(role, settings, listener)
 
 
 @click.command()
 def migrate() -> None:
     """Make or upgrade the tables of the state database and of the inbox."""
     open_hub()
-    click.echo("The database is up to date.")
+    echo("The database is up to date.")
 
 
 @click.command()
@@ -61,7 +82,7 @@ def settings(json_: bool) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    print_rows(rows, ["variable", "value", "description"], json_=json_)
+    print_rows(rows, ["variable", "value", "description"], empty="", json_=json_)
 
 
 def _shown(current: Settings, name: str) -> str:

@@ -9,6 +9,7 @@ from hub.core.database import read
 from hub.profiles import products as catalogue
 from hub.sdk.errors import ConfigurationError
 
+EMPTY = "No product from there on; `hub import products FILE` fills the catalogue."
 COLUMNS = ["product_id", "name", "sku", "price", "currency"]
 
 
@@ -25,7 +26,7 @@ def list_(after: str, limit: int, json_: bool) -> None:
     """List products in the order of their ids."""
     with read(open_hub().engine) as database:
         rows = catalogue.page(database, after, limit)
-    print_rows(rows if json_ else [{name: row.get(name) for name in COLUMNS} for row in rows], COLUMNS, json_=json_)
+    print_rows(rows, COLUMNS, empty=EMPTY, json_=json_)
 
 
 @products.command()

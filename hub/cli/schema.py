@@ -13,6 +13,7 @@ from hub.core import clock
 from hub.core.database import read, write
 from hub.sdk.errors import ConfigurationError
 
+EMPTY = "No schema yet, so nothing is filtered; `hub schema set FILE` or `hub init --industry NAME` defines some."
 COLUMNS = ["kind", "key", "type", "array", "optional", "allow_defined_only"]
 SHORT = 12  # characters of a hash that tell versions apart
 KIND = click.argument("kind")
@@ -41,7 +42,7 @@ def show(kind: str | None, of_version: str | None, json_: bool) -> None:
         print_json([with_times(each) for each in found])
         return
     keys = [row for each in found for row in _rows(each)]
-    print_rows(keys, COLUMNS, json_=False)
+    print_rows(keys, COLUMNS, empty=EMPTY, json_=False)
 
 
 @schema.command()
@@ -54,7 +55,7 @@ def versions(json_: bool) -> None:
     for row in found if not json_ else ():
         row["hash"] = row["hash"][:SHORT]
         row["kinds"] = ", ".join(row["kinds"])
-    print_rows(found, ["hash", "created_at", "is_active", "kinds"], json_=json_)
+    print_rows(found, ["hash", "created_at", "is_active", "kinds"], empty=EMPTY, json_=json_)
 
 
 @schema.command("set")
@@ -73,6 +74,7 @@ def set_(file: TextIO, json_: bool) -> None:
     print_rows(
         rows if json_ else [row | {"hash": row["hash"][:SHORT]} for row in rows],
         ["kind", "hash", "is_changed"],
+        empty="The file defines no schema, so nothing has changed.",
         json_=json_,
     )
 

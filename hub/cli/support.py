@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from hub.campaigns.rules import LEAST_BAD, MOST_BAD
+from hub.cli.terminal import cell, echo, print_table
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
 from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import dumps, loads
+from hub.sdk.json import dumps, loads_storable
 from hub.sdk.values import Finding
 
 ACTOR = "cli"
+READS = ("list", "show", "log", "versions", "links")  # commands that make nothing, whatever they are asked
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
@@ -27,14 +32,35 @@ patch_option = click.option(
     help="YAML over the mapping, for this connection alone; an empty file takes it away.",
 )
 
+max_bad = click.option(
+    "--max-bad",
+    "most_bad",
+    type=click.IntRange(0, 100),
+    metavar="PERCENT",
+    help=f"Refuse it whole where more of it is bad; 100 takes what can be taken. Default: {MOST_BAD}, if {LEAST_BAD} or more are.",
+)
+
 
 def open_hub() -> Installation:
-    """The installation of this environment, its tables made if this is the first command."""
+    """The installation of this environment, its tables made if this is the first command.
+
+    A command that only reads makes none: it says that there is no hub yet, and reads an empty one.
+    """
     from hub.runtime.process.migrate import migrate
 
     installation = Installation(Settings())
+    if not installation.is_made and click.get_current_context().info_name in READS:
+        installation = _empty(installation.settings)
     migrate(installation)
     return installation
+
+
+def _empty(settings: Settings) -> Installation:
+    """A hub with nothing in it, gone when this command ends."""
+    where = settings.data_dir.absolute()
+    echo(f"There is no hub in {where} yet; `hub serve` makes one, HUB_DATA_DIR names another place.", err=True)
+    folder = click.get_current_context().with_resource(TemporaryDirectory(prefix="hub-empty-"))
+    return Installation(settings.model_copy(update={"data_dir": Path(folder)}))
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
@@ -51,7 +77,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
 def json_or_text(text: str) -> Any:
     """A list or object where it reads as JSON of one; else the text, which options take as number or boolean too."""
     try:
-        value = loads(text)
+        value = loads_storable(text)
     except ValueError:
         return text
     return value if isinstance(value, list | dict) else text
@@ -62,23 +88,14 @@ def print_json(value: Any) -> None:
     click.echo(dumps(value).decode())
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json_: bool) -> None:
-    """Rows as a JSON array, or as a table of the named columns."""
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str, json_: bool) -> None:
+    """Rows as a JSON array, or as a table of the named columns. `empty` says what there is none of, and what to do."""
     if json_:
         print_json(list(rows))
-        return
-    if not rows:
-        click.echo("None yet.")
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*[_cell(row.get(column)) for column in columns])
-    Console(width=None).print(table)
+    elif rows:
+        print_table(rows, columns)
+    else:
+        echo(empty, err=True)
 
 
 def print_fields(fields: Mapping[str, Any], *, json_: bool) -> None:
@@ -88,7 +105,7 @@ def print_fields(fields: Mapping[str, Any], *, json_: bool) -> None:
         return
     width = max(map(len, fields), default=0)
     for key, value in fields.items():
-        click.echo(f"{key.replace('_', ' '):<{width}}  {_cell(value)}")
+        echo(f"{key.replace('_', ' '):<{width}}  {cell(value)}")
 
 
 def print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
@@ -97,17 +114,9 @@ def print_findings(findings: Sequence[Finding], *, json_: bool) -> None:
         print_json([{"level": finding.level, "text": finding.text} for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{finding.level}: {finding.text}")
+            echo(f"{finding.level}: {finding.text}")
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(1)
-
-
-def _cell(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, (dict, list)):
-        return dumps(value).decode() if value else "-"
-    return str(value)
 
 
 def tell_prepared(hub: Installation, connection: Connection) -> None:
@@ -115,7 +124,7 @@ def tell_prepared(hub: Installation, connection: Connection) -> None:
     from hub.admin.prepare import prepare_after
 
     for finding in prepare_after(hub, connection, ACTOR):
-        click.echo(f"{finding.level}: {finding.text}", err=True)
+        echo(f"{finding.level}: {finding.text}", err=True)
 
 
 def parse_time(option: str, text: str) -> Micros:

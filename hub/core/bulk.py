@@ -1,123 +1,207 @@
-"""Many rows in one statement, at the speed each engine can give.
+"""Statements as text and many rows in one statement, once for both engines: the hot paths pay nothing for building them.
 
-SQLite is fastest with one prepared statement run per row, fed without SQLAlchemy's work per parameter. PostgreSQL pays a
-message per row for that, and psycopg much for quoting arrays, so there the rows travel as one JSON text. Statements are
-made once per table, columns and `adapt`: give a function of a module for that, not a new one each time.
+`?` is a value and `AMONG ?` a list of texts, which travels as one value: an array on PostgreSQL, JSON on SQLite. Rows to
+write travel as one array per column on PostgreSQL; SQLite is fastest with one prepared statement run per row. Names come
+from our own tables, and values are always bound. Whoever writes many rows sorts them by key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Connection,
-    Integer,
-    Table,
-    Text,
-    and_,
-    bindparam,
-    cast,
-    column,
-    func,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+import orjson
+from sqlalchemy import BigInteger, Boolean, Connection, CursorResult, Integer, Table
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlmodel import SQLModel
 
 from hub.core.database import is_postgres
-from hub.sdk.json import dumps
 
-Adapt = Callable[[Any], Any]
-Row = Mapping[str, Any]
+Values = tuple[Any, ...]
+Named = Mapping[str, Any]
 
 
-def insert_many(connection: Connection, table: Table, rows: Sequence[Row], adapt: Adapt | None = None) -> None:
-    """Insert rows that all have the same keys: text, numbers, booleans and None. `adapt` adds an ON CONFLICT clause.
+def table(row: type[SQLModel]) -> Table:
+    """The table of a row class."""
+    return SQLModel.metadata.tables[str(row.__tablename__)]
 
-    >>> insert_many(connection, CODE, [{"code": "A1", "state": "free"}], unless_taken)
+
+# ── reading, and single statements ───────────────────────────────────────────────────────────────────────────────
+
+
+def run(connection: Connection, statement: str, *values: Any) -> CursorResult[*tuple[Any, ...]]:
+    """Execute a statement written with `?` and `AMONG ?`."""
+    if is_postgres(connection):
+        return connection.exec_driver_sql(_postgres(statement), values)
+    given = tuple([orjson.dumps(value).decode() if isinstance(value, list) else value for value in values])
+    return connection.exec_driver_sql(_sqlite(statement), given)
+
+
+def ask(connection: Connection, statement: str, *values: Any) -> list[Values]:
+    """The rows of a query as plain tuples, which the driver makes several times faster than named ones."""
+    result = run(connection, statement, *values)
+    cursor = result.cursor
+    rows: Any = cursor.fetchall() if cursor is not None else []
+    result.close()
+    return list(rows)
+
+
+def select_by(connection: Connection, select: str, keys: Iterable[str], suffix: str = "") -> list[Values]:
+    """Rows of `select`, which ends in the name of the column that must be among `keys`; then `suffix`."""
+    listed = list(keys)
+    return ask(connection, f"{select} AMONG ? {suffix}", listed) if listed else []
+
+
+def select_pairs(
+    connection: Connection, target: Table, names: Sequence[str], keys: tuple[str, str], pairs: Sequence[tuple[str, str]]
+) -> list[Values]:
+    """Columns `names` of the rows whose two `keys` are among `pairs`."""
+    if not pairs:
+        return []
+    columns = ", ".join([f"t.{name}" for name in names])
+    match = f"t.{keys[0]} = k.first AND t.{keys[1]} = k.second"
+    if is_postgres(connection):
+        given = "unnest(?::text[], ?::text[]) AS k(first, second)"
+        return ask(connection, f"SELECT {columns} FROM {given} JOIN {target.name} t ON {match}", *_arrays(pairs))
+    given = "(SELECT value ->> 0 AS first, value ->> 1 AS second FROM json_each(?)) k"
+    return ask(connection, f"SELECT {columns} FROM {given} CROSS JOIN {target.name} t ON {match}", list(pairs))
+
+
+@cache
+def _postgres(statement: str) -> str:
+    return statement.replace("AMONG ?", "= ANY(%b::text[])").replace("?", "%s").replace("{locked}", "FOR UPDATE")
+
+
+@cache
+def _sqlite(statement: str) -> str:
+    return (
+        statement.replace("AMONG ?", "IN (SELECT value FROM json_each(?))")
+        .replace("{locked}", "")
+        .replace("SKIP LOCKED", "")
+    )
+
+
+# ── writing many rows ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def insert_rows(
+    connection: Connection,
+    target: Table,
+    rows: Sequence[Values],
+    on_conflict: str = "",
+    columns: tuple[str, ...] | None = None,
+) -> None:
+    """Insert rows whose values stand in the order of `columns`, or of the table's. `on_conflict`: that clause."""
+    if not rows:
+        return
+    names = columns or _names(target)
+    if is_postgres(connection):
+        connection.exec_driver_sql(f"{_insert_arrays(target, names)} {on_conflict}", _arrays(rows))
+        return
+    connection.exec_driver_sql(f"{_insert_values(target, names)} {on_conflict}", list(rows))
+
+
+def insert_many(connection: Connection, target: Table, rows: Sequence[Named], on_conflict: str = "") -> None:
+    """Insert rows that all have the same keys; a column left out gets its default.
+
+    >>> insert_many(connection, CODE, [{"code": "A1", "state": "free"}], "ON CONFLICT DO NOTHING")
     """
     if not rows:
         return
-    columns = tuple(rows[0])
+    given = tuple(rows[0])
+    defaults = _defaults(target, given)
+    values = _values(rows, given)
+    if defaults:
+        rest = tuple(defaults.values())
+        values = [(*row, *rest) for row in values]
+    insert_rows(connection, target, values, on_conflict, (*given, *defaults))
+
+
+def insert_new(connection: Connection, target: Table, key: str, rows: Sequence[Values]) -> set[str]:
+    """Insert rows whose `key`, the first column, is not there yet; the keys that were."""
+    if not rows:
+        return set()
     if is_postgres(connection):
-        connection.execute(_postgres_insert(table, columns, adapt), {"rows": _json(rows)})
-        return
-    sql, values_of = _sqlite_insert(table, columns, adapt)
-    connection.exec_driver_sql(sql, [values_of(row) for row in rows])
+        statement = f"{_insert_arrays(target, _names(target))} ON CONFLICT ({key}) DO NOTHING RETURNING {key}"
+        return {row[0] for row in connection.exec_driver_sql(statement, _arrays(rows))}
+    there = {row[0] for row in select_by(connection, f"SELECT {key} FROM {target.name} WHERE {key}", _firsts(rows))}
+    fresh = [row for row in rows if row[0] not in there]
+    insert_rows(connection, target, fresh)
+    return set(_firsts(fresh))
 
 
-def update_many(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
-    """Set each row's other columns where its `keys` columns match. All rows have the same keys; nothing says how many
-    matched."""
+def update_rows(
+    connection: Connection, target: Table, keys: Sequence[str], names: Sequence[str], rows: Sequence[Values]
+) -> None:
+    """Update rows by key. Each row holds the new values of `names`, then the key's; nothing says how many matched."""
     if not rows:
         return
-    columns = tuple(rows[0])
     if is_postgres(connection):
-        connection.execute(_postgres_update(table, columns, tuple(keys)), {"rows": _json(rows)})
+        connection.exec_driver_sql(_update_arrays(target, tuple(keys), tuple(names)), _arrays(rows))
         return
-    sql, values_of = _sqlite_update(table, columns, tuple(keys))
-    connection.exec_driver_sql(sql, [values_of(row) for row in rows])
+    changes = ", ".join([f"{name} = ?" for name in names])
+    condition = " AND ".join([f"{key} = ?" for key in keys])
+    connection.exec_driver_sql(f"UPDATE {target.name} SET {changes} WHERE {condition}", list(rows))
 
 
-@lru_cache(maxsize=256)
-def _sqlite_insert(table: Table, columns: tuple[str, ...], adapt: Adapt | None) -> tuple[str, Callable[[Row], Any]]:
-    statement = sqlite.insert(table)
-    return _plain(adapt(statement) if adapt else statement, table, columns)
+def update_many(connection: Connection, target: Table, keys: Sequence[str], rows: Sequence[Named]) -> None:
+    """Set each row's other columns where its `keys` columns match. All rows have the same keys."""
+    if not rows:
+        return
+    names = [name for name in rows[0] if name not in keys]
+    update_rows(connection, target, keys, names, _values(rows, (*names, *keys)))
 
 
-@lru_cache(maxsize=256)
-def _sqlite_update(table: Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, Callable[[Row], Any]]:
-    same = and_(*[table.c[name] == bindparam(f"{_ROW}{name}") for name in keys])
-    changed: dict[str, Any] = {name: bindparam(f"{_ROW}{name}") for name in columns if name not in keys}
-    return _plain(update(table).where(same).values(changed), table, columns)
+def _values(rows: Sequence[Named], columns: Sequence[str]) -> list[Values]:
+    if len(columns) == 1:
+        return [(row[columns[0]],) for row in rows]
+    return list(map(itemgetter(*columns), rows))
 
 
-@lru_cache(maxsize=256)
-def _postgres_insert(table: Table, columns: tuple[str, ...], adapt: Adapt | None) -> Any:
-    source = _rows(table, columns)
-    given = select(*[source.c[name] for name in columns])
-    statement = postgresql.insert(table).from_select(list(columns), given)
-    return adapt(statement) if adapt else statement
+def _firsts(rows: Iterable[Values]) -> list[str]:
+    return [row[0] for row in rows]
 
 
-@lru_cache(maxsize=256)
-def _postgres_update(table: Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> Any:
-    source = _rows(table, columns)
-    same = and_(*[table.c[name] == source.c[name] for name in keys])
-    return update(table).where(same).values({name: source.c[name] for name in columns if name not in keys})
+def _arrays(rows: Sequence[Values]) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True)))
 
 
-_ROW = "of_row_"  # SQLAlchemy keeps the columns' own names for itself in an UPDATE
+@cache
+def _names(target: Table) -> tuple[str, ...]:
+    return tuple([column.name for column in target.columns])
 
 
-def _plain(statement: Any, table: Table, columns: tuple[str, ...]) -> tuple[str, Callable[[Row], Any]]:
-    """SQL for the driver, and the function that takes a row's values in the order of its question marks."""
-    given = list(columns) if statement.is_insert else None
-    compiled = statement.compile(dialect=sqlite.dialect(), column_keys=given)
-    names = [name.removeprefix(_ROW) for name in compiled.positiontup]
-    defaults = {name: table.c[name].default.arg for name in names if name not in columns}
-    if defaults:
-        return str(compiled), lambda row: tuple(row.get(name, defaults.get(name)) for name in names)
-    if len(names) == 1:
-        return str(compiled), lambda row: (row[names[0]],)
-    return str(compiled), itemgetter(*names)
+@cache
+def _defaults(target: Table, given: tuple[str, ...]) -> dict[str, Any]:
+    """Plain values for the columns that are not given and have one."""
+    others = [column for column in target.columns if column.name not in given]
+    return {one.name: one.default.arg for one in others if isinstance(one.default, ScalarElementColumnDefault)}
 
 
-def _rows(table: Table, columns: Sequence[str]) -> Any:
-    """The JSON text as a table: (SELECT ... FROM json_to_recordset(:rows) AS given (id text, at bigint, ...))."""
-    typed = [column(name, _transport(table.c[name].type)) for name in columns]
-    given = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
-    return given.table_valued(*typed).render_derived(name="given", with_types=True)
+@cache
+def _insert_values(target: Table, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {target.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
-def _transport(kind: Any) -> Any:
-    return kind if isinstance(kind, BigInteger | Integer | Boolean) else Text()
+@cache
+def _insert_arrays(target: Table, names: tuple[str, ...]) -> str:
+    arrays = ", ".join([f"%b::{_array(target, name)}" for name in names])
+    return f"INSERT INTO {target.name} ({', '.join(names)}) SELECT * FROM unnest({arrays}) AS given"
 
 
-def _json(rows: Sequence[Row]) -> str:
-    return dumps(rows if isinstance(rows[0], dict) else [dict(row) for row in rows]).decode()
+@cache
+def _update_arrays(target: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> str:
+    arrays = ", ".join([f"%b::{_array(target, name)}" for name in (*names, *keys)])
+    changes = ", ".join([f"{name} = given.{name}" for name in names])
+    condition = " AND ".join([f"{target.name}.{key} = given.{key}" for key in keys])
+    given = ", ".join([*names, *keys])
+    return f"UPDATE {target.name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {condition}"
+
+
+def _array(target: Table, name: str) -> str:
+    kind = target.columns[name].type
+    if isinstance(kind, Boolean):
+        return "boolean[]"
+    return "bigint[]" if isinstance(kind, BigInteger) else "integer[]" if isinstance(kind, Integer) else "text[]"

@@ -13,7 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+
+from hub.core import wakeup
+from hub.sdk.errors import ConfigurationError
 
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -27,12 +30,18 @@ SQLITE_PRAGMAS = (
 # 40001 serialisation failure, 40P01 deadlock, 55P03 lock not available, 57P0x shutdown, 53xxx out of resources
 PASSING_SQLSTATES = ("40001", "40P01", "55P03", "57P", "53", "08")
 
+ENGINES = ("postgresql", "sqlite")
 PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOMEM")
 
 
 def open_database(url: str) -> Engine:
-    """An engine for a URL such as `sqlite:///path` or `postgresql://user@host/name`."""
+    """An engine for a URL such as `sqlite:///path` or `postgresql://user@host/name`. Raises ConfigurationError for others."""
     parsed = make_url(url)
+    if parsed.get_backend_name() not in ENGINES:
+        raise ConfigurationError(
+            f"HUB_DATABASE_URL names {parsed.get_backend_name()}; the hub keeps its state in PostgreSQL"
+            " (postgresql://user:password@host/name) or, where it is empty, in SQLite."
+        )
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, hide_parameters=True
@@ -61,9 +70,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """One transaction that may write: committed at the end, rolled back on any exception."""
-    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
-        yield connection
+    """One transaction that may write: committed at the end, rolled back on any exception.
+
+    Once it is committed, those are woken for whom it has noted work (`hub.core.wakeup`).
+    """
+    with engine.connect().execution_options(hub_writes=True, **wakeup.options()) as connection:
+        with connection.begin():
+            yield connection
+        wakeup.send_noted(connection)
 
 
 @contextmanager
@@ -83,6 +97,11 @@ def is_postgres(connection: Connection) -> bool:
 def insert(connection: Connection, table: Table) -> Any:
     """The engine's own INSERT, which knows ON CONFLICT."""
     return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+
+
+def is_unfit(error: BaseException) -> bool:
+    """Whether a value does not fit its column: too long, too large, or a text with characters that no column takes."""
+    return isinstance(error, DataError | UnicodeEncodeError | OverflowError)
 
 
 def is_passing(error: BaseException) -> bool:

@@ -59,7 +59,7 @@ def decide(
     deliveries = []
     for publication in publications:
         code = codes[publication.id] if campaign else None
-        record = shared | _code_scope(campaign, code)
+        record = shared | code_scope(campaign, code)
         deliveries += [
             _delivery(distribution, target, publication, record, code, now) for target in distribution.targets
         ]
@@ -91,7 +91,7 @@ def _shared(distribution: Distribution, occasion: Occasion) -> dict[str, Json]:
     return {"distribution": {"id": distribution.id, "name": distribution.name}, "occasion": told}
 
 
-def _code_scope(campaign: Campaign | None, code: Code | None) -> dict[str, Json]:
+def code_scope(campaign: Campaign | None, code: Code | None) -> dict[str, Json]:
     """The `code` that mappings read: {"code": {"code": "S-7KQ2", "value": {...}, "expires_at": "2026-..."}}."""
     if campaign is None or code is None:
         return {}

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from hub import imports
 from hub.core.clock import DAY, SECOND, Micros
 from hub.core.database import is_passing, read, write
 from hub.core.ids import new_id
@@ -21,7 +20,7 @@ from hub.core.logging import logger
 from hub.imports import jobs
 from hub.imports.jobs import Job
 from hub.imports.request import ImportRequest, admit, check
-from hub.imports.running import LOCK
+from hub.imports.running import LOCK, give_up, run
 from hub.inbox.queue import Inbox
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import Busy, ConfigurationError, TooLarge
@@ -125,7 +124,7 @@ class Uploads:
         assert path is not None, "jobs are chosen by their files"
         request = replace(_request_of(job, path), errors=self.folder / f"{job.id}.errors.csv")
         try:
-            done = imports.run(self._hub, self._inbox, request, stop=self._stop)
+            done = run(self._hub, self._inbox, request, stop=self._stop)
         except Busy:
             self._stop.wait(AGAIN_S)
         except ConfigurationError as error:
@@ -147,7 +146,7 @@ class Uploads:
             self._stop.wait(AGAIN_S)
             return
         lock.release()
-        imports.give_up(self._hub, job.id, why)
+        give_up(self._hub, job.id, why)
         path.unlink(missing_ok=True)
 
     def _forget_old(self, now: Micros) -> None:
@@ -180,6 +179,7 @@ def _as_options(request: ImportRequest) -> dict[str, object]:
         "at": request.at,
         "is_quiet": request.is_quiet,
         "takes_warnings": request.takes_warnings,
+        "most_bad": request.most_bad,
     }
 
 

@@ -10,6 +10,7 @@ from hub.core.clock import Micros
 from hub.core.ids import new_id
 from hub.inbox.values import AcceptedRequest, Message
 from hub.sdk.json import dumps, loads
+from hub.sdk.text import is_storable
 from hub.sdk.values import RawMessage
 
 MAX_ID = 128
@@ -64,7 +65,7 @@ def identify(connection_id: str, message: RawMessage) -> tuple[str, bool]:
     messages may well be two facts, so each gets a fresh id.
     """
     if message.dedup_key:
-        return storable(message.dedup_key), False
+        return bounded_id(message.dedup_key), False
     element = message.body if message.element is None else message.element
     if _has_own_time(element):
         digest = hashlib.sha256(connection_id.encode() + b"\0" + element).hexdigest()
@@ -72,19 +73,11 @@ def identify(connection_id: str, message: RawMessage) -> tuple[str, bool]:
     return f"fresh:{new_id()}", True
 
 
-def storable(message_id: str) -> str:
-    """The id itself, or its hash where a database would refuse it: too long, a NUL, a lone surrogate."""
-    if len(message_id) <= MAX_ID and (message_id.isascii() or _is_text(message_id)) and "\0" not in message_id:
+def bounded_id(message_id: str) -> str:
+    """The id itself, or its hash where a row could not hold it as it is."""
+    if is_storable(message_id, MAX_ID):
         return message_id
     return "hash:" + hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _has_own_time(element: bytes) -> bool:

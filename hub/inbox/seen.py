@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 from hub.core.database import is_postgres
 from hub.core.narrowing import conditions
 from hub.core.prefixes import NAMED
-from hub.inbox.codec import storable
+from hub.inbox.codec import bounded_id
 from hub.inbox.tables import IS_WARNED, NOT_APPLIED, MessageRow
 from hub.inbox.values import Cursor, MessageFilter, SeenRow, SeenTerms, Settled, StoredMessage
 
@@ -116,7 +116,7 @@ def count(state: Connection, wanted: MessageFilter) -> int:
 def keys_beginning(state: Connection, text: str, connection_id: str | None = None, most: int = NAMED + 1) -> list[Key]:
     """Keys of messages with this id, whatever their source; where there is none, of those whose id begins so. Each
     source is looked at in the index of the primary key."""
-    whole = storable(text)
+    whole = bounded_id(text)
     sources = _sources(state) if connection_id is None else [connection_id]
     columns = select(MESSAGE.c.connection_id, MESSAGE.c.message_id)
     exact = columns.where(MESSAGE.c.connection_id.in_(sources), MESSAGE.c.message_id == whole)

@@ -28,6 +28,9 @@ from hub.sdk.json import dumps, loads
 
 _EQUAL = {"status": RUN.c.result, **{name: RUN.c[name] for name in ("kind", "connection_id", "distribution_id")}}
 _TOLD = (RUN.c.id, RUN.c.detail)
+# A later report of the same attempt about a delivery replaces an earlier one: pending, then accepted.
+_REPLACE = """ON CONFLICT (attempt_id, delivery_id)
+    DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason"""
 _FINISH = (
     update(ATTEMPT)
     .where(ATTEMPT.c.id == bindparam("attempt"))
@@ -94,13 +97,7 @@ def finish_attempts(
         }
         for record in sorted(records)
     ]
-    insert_many(connection, RECORD, rows, _replacing)
-
-
-def _replacing(statement: Any) -> Any:
-    # A later report of the same attempt about a delivery replaces an earlier one: pending, then accepted.
-    changed = {"outcome": statement.excluded.outcome, "reason": statement.excluded.reason}
-    return statement.on_conflict_do_update(index_elements=["attempt_id", "delivery_id"], set_=changed)
+    insert_many(connection, RECORD, rows, _REPLACE)
 
 
 def record_audit(

@@ -11,7 +11,7 @@ class SyncRunRow(SQLModel, table=True):
 
     __tablename__ = "sync_run"
     __table_args__ = (
-        CheckConstraint("kind IN ('apply', 'occasion', 'request', 'import')"),
+        CheckConstraint("kind IN ('apply', 'occasion', 'request', 'import', 'mapping')"),
         CheckConstraint("result IN ('ok', 'partial', 'failed')"),
         Index("sync_run_by_connection", "connection_id", "id"),
         Index("sync_run_by_distribution", "distribution_id", "id"),

@@ -17,7 +17,7 @@ OPEN = "open"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One entry of the sync log. `kind`: apply, occasion, request, import. `result`: ok, partial, failed. `detail`: a sentence."""
+    """One entry of the sync log. `kind`: apply, occasion, request, import, mapping. `result`: ok, partial, failed. `detail`: a sentence."""
 
     id: str
     kind: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,11 +18,15 @@ from hub.sdk.errors import (
     Unreadable,
 )
 from hub.sdk.json import dumps
+from hub.sdk.text import storable
 from hub.sdk.values import Accepted, Again, Operation, Outcome, Pending, Rejected
 
 STATES = ("waiting", "sending", "pending", "sent", "skipped", "dead")
 PUBLIC = {"waiting": "waiting", "sending": "waiting", "pending": "waiting"}
 DETAIL_CHARS = 500
+REASON_CHARS = 100
+LONGEST_WAIT = 86_400_000_000
+"""However far away the moment is that a vendor names, a day later it is asked again."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICRO = timedelta(microseconds=1)
 
@@ -81,7 +85,7 @@ def after_outcome(held: Held, outcome: Outcome, now: Micros, random: float, poli
         return Next("sent", due_at=now, notices=notices, receipt=outcome.receipt or "")
     if isinstance(outcome, Rejected):
         field = f" (field {outcome.field})" if outcome.field else ""
-        return Next("dead", outcome.code[:100] or "rejected", outcome.reason[:DETAIL_CHARS] + field)
+        return Next("dead", outcome.code[:REASON_CHARS] or "rejected", outcome.reason[:DETAIL_CHARS] + field)
     if isinstance(outcome, Pending):
         due, give_up = now + micros(outcome.after_s), held.give_up_at or now + micros(outcome.give_up_s)
         return Next("pending", "pending", due_at=due, token=outcome.token, give_up_at=give_up)
@@ -118,7 +122,8 @@ def after_error(
     if isinstance(error, RateLimited):
         until = instant(error.until)
         reason = "held_back" if isinstance(error, Stopping) else "rate_limited"
-        return Next("waiting", reason, detail, max(now, until or now), counted=False, cohort=cohort)
+        due_at = min(max(now, until or now), now + LONGEST_WAIT)
+        return Next("waiting", reason, detail, due_at, counted=False, cohort=cohort)
     if isinstance(error, Retryable):
         if is_unknown(error):
             return after_unknown(held, now, random, policy, retry_unknown=retry_unknown, detail=detail)
@@ -169,17 +174,19 @@ def outcome_name(error: Exception) -> str:
 
 
 def words(error: Exception) -> str:
-    """The sentence of an error, with the vendor's own words beside it."""
+    """The sentence of an error, with the vendor's own words beside it, as a row can hold them."""
     text = str(error) if isinstance(error, DeliveryError | ConfigurationError) else f"{type(error).__name__}: {error}"
     response = error.response if isinstance(error, DeliveryError) else None
     if response is not None and response.body:
         text += " " + response.body[:DETAIL_CHARS].decode("utf-8", "replace").strip()
-    return text[: 2 * DETAIL_CHARS]
+    return storable(text, 2 * DETAIL_CHARS)
 
 
 def instant(at: Any) -> Micros | None:
-    """An aware datetime as microseconds."""
-    return (at - _EPOCH) // _MICRO if isinstance(at, datetime) else None
+    """A datetime as microseconds; one without a zone is in UTC."""
+    if not isinstance(at, datetime):
+        return None
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MICRO
 
 
 def goes_first(operation: str) -> int:

@@ -23,10 +23,10 @@ from hub.profiles.rules.stamps import (
     matched,
     merge,
     stamp_time,
-    storable,
 )
 from hub.profiles.rules.views import ConsentStatement, addresses_of, channel_trait, view
 from hub.profiles.values import AppliedChange, View
+from hub.sdk.text import storable
 
 Stamp = tuple[int, int, str, int]
 Word = tuple[Stamp, ConsentStatement]

@@ -8,9 +8,9 @@ from typing import Any
 
 from hub.core.clock import Micros, to_datetime
 from hub.mapping.model import Json
-from hub.outbox.engine.batches import Formed, Ready, form
 from hub.outbox.engine.build import Builder, Built, Known, View
 from hub.outbox.values import Row
+from hub.sdk.batches import Ready, form
 from hub.sdk.json import loads
 from hub.sdk.kit.bench.bench import Bench
 from hub.sdk.values import Accepted, Again, Batch, Rejected, Request, Response
@@ -38,7 +38,7 @@ class Stage:
             ready, later = self._in_order(built)
             batches, deferred = form(ready, self.builder.routes)
             for formed in batches:
-                self._run(self._batch(formed))
+                self._run(formed.batch(to_datetime(self.now)))
             waiting = [by_id[one.id] for one in (*deferred, *later)]
 
     def _built(self, rows: Sequence[Row]) -> Iterator[Built]:
@@ -64,10 +64,6 @@ class Stage:
             )
             (later if has_to_wait else now).append(one.ready)
         return now, later
-
-    def _batch(self, formed: Formed) -> Batch:
-        items = [item for one in formed.ready for item in one.items]
-        return Batch(formed.route, formed.group, [one.push for one in formed.ready], items, to_datetime(self.now))
 
     def _run(self, batch: Batch) -> None:
         """What the simulated vendor or the connector says of a record, beside its requests, is a note."""

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete
 
+from hub.core.bulk import Values, insert_rows, select_by, table
 from hub.core.database import is_postgres
-from hub.profiles.bulk import Values, insert_rows, select_by, table
 from hub.profiles.rules.stamps import (
     STATUS,
     address_subject,
@@ -18,11 +18,11 @@ from hub.profiles.rules.stamps import (
     matched,
     short_hash,
     stamp_time,
-    storable,
 )
 from hub.profiles.tables import ConsentRow, EventRow, IdentityRow
 from hub.profiles.values import AppliedChange
 from hub.sdk.json import dumps
+from hub.sdk.text import storable
 
 _IDENTITY = table(IdentityRow)
 _EVENT = table(EventRow)

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, delete
 
+from hub.core.bulk import insert_rows, select_by, select_pairs, table, update_rows
 from hub.core.clock import Micros
 from hub.core.database import is_postgres
 from hub.mapping.anonymous import MARK, is_anonymous
-from hub.profiles.bulk import insert_rows, select_by, select_pairs, table, update_rows
 from hub.profiles.rules.clusters import Pair, claimed, clusters, ordered
 from hub.profiles.rules.stamps import stamp_time
 from hub.profiles.tables import ProfileLinkRow, ProfileRow
@@ -242,4 +242,4 @@ def _withdraw(connection: Connection, reapplied: Sequence[AppliedChange]) -> set
     rows = select_by(connection, "SELECT loser, survivor FROM profile_link WHERE message_key", keys)
     if rows:
         connection.execute(delete(_LINK).where(_LINK.c.message_key.in_(keys)))
-    return {end for row in rows for end in (row.loser, row.survivor)}
+    return {end for pair in rows for end in pair}

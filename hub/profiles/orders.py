@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from hub.core.bulk import insert_rows, select_by, select_pairs, table
 from hub.core.clock import Micros
-from hub.profiles.bulk import insert_rows, select_by, select_pairs, table
 from hub.profiles.facts import owners
-from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time, storable, withdraw
+from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time, withdraw
 from hub.profiles.tables import CustomerOrderRow
 from hub.profiles.values import AppliedChange
 from hub.sdk.json import canonical, loads
+from hub.sdk.text import storable
 
 _ORDER = table(CustomerOrderRow)
 _COLUMNS = ("source_id", "order_id", "shown_id", "fields", "refunds", "created_at")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from hub.core.bulk import insert_rows, select_by, table
 from hub.core.clock import Micros
-from hub.profiles.bulk import insert_rows, select_by, table
 from hub.profiles.rules.catalogue import completed, product_ids_of, public_product
 from hub.profiles.rules.stamps import Document, bounded, entries, merge, stamp_time
 from hub.profiles.tables import ProductRow

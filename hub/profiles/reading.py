@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from hub.core.bulk import select_by
 from hub.core.clock import iso
 from hub.mapping.anonymous import MARK, is_anonymous
-from hub.profiles.bulk import select_by
 from hub.profiles.links import links_of, stored_redirects
 from hub.profiles.products import with_products
 from hub.profiles.rules.stamps import Document, address_subject, join, matched

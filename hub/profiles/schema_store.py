@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text
 
+from hub.core.bulk import table
 from hub.core.clock import Micros
 from hub.core.database import insert, is_postgres
-from hub.profiles.bulk import table
 from hub.profiles.rules.schemas import version
 from hub.profiles.tables import MetadataSchemaRow, MetadataSchemaVersionRow
 from hub.sdk.json import canonical, loads

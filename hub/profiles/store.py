@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from hub.core.bulk import Values, insert_new, select_by, table, update_rows
 from hub.core.clock import Micros
 from hub.core.database import is_postgres
 from hub.mapping.anonymous import is_anonymous
-from hub.profiles.bulk import Values, insert_new, select_by, table, update_rows
 from hub.profiles.erasure import erase, erased, lift
 from hub.profiles.facts import withdraw_facts, write_consents, write_events, write_identities
 from hub.profiles.links import ends, hold_for_new, redraw, with_rows, write_links

@@ -11,11 +11,14 @@ from sqlalchemy import Row, func, select
 from hub.core.clock import Micros
 from hub.core.ids import new_id, new_token
 from hub.core.secrets import Vault
+from hub.core.wakeup import CONNECTIONS, wake_after_commit
 from hub.registry.tables import ApiKeyRow, ConnectionRow
 from hub.registry.values import Connection
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
+from hub.sdk.text import storable
 
+REASON_CHARS = 1_000  # a connector may repeat what its vendor said
 TABLE = ConnectionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it to every table class
 KEYS = ApiKeyRow.__table__  # type: ignore[attr-defined]  # as above
 
@@ -62,6 +65,7 @@ def add(
         "updated_at": now,
     }
     database.execute(TABLE.insert(), row)
+    wake_after_commit(database, CONNECTIONS)
     return get(database, vault, str(row["id"]))
 
 
@@ -70,11 +74,12 @@ def update(database: Database, connection_id: str, now: Micros, **columns: Any) 
     database.execute(
         TABLE.update().where(TABLE.c.id == connection_id).values(**columns, version=TABLE.c.version + 1, updated_at=now)
     )
+    wake_after_commit(database, CONNECTIONS)
 
 
 def pause(database: Database, connection_id: str, reason: str, now: Micros) -> None:
     """Nothing is sent through a paused connection; its deliveries wait. Senders to a paused source are told to retry."""
-    update(database, connection_id, now, status="paused", paused_reason=reason)
+    update(database, connection_id, now, status="paused", paused_reason=storable(reason, REASON_CHARS))
 
 
 def resume(database: Database, connection_id: str, now: Micros) -> None:
@@ -85,11 +90,12 @@ def resume(database: Database, connection_id: str, now: Micros) -> None:
 def pause_route(database: Database, connection_id: str, route: str, reason: str, now: Micros) -> None:
     """Stop one route of a connection, the others go on."""
     routes = loads(database.scalar(select(TABLE.c.paused_routes).where(TABLE.c.id == connection_id)) or "{}")
-    update(database, connection_id, now, paused_routes=_text({**routes, route: reason}))
+    update(database, connection_id, now, paused_routes=_text({**routes, route: storable(reason, REASON_CHARS)}))
 
 
 def remove(database: Database, connection_id: str) -> None:
     database.execute(TABLE.delete().where(TABLE.c.id == connection_id))
+    wake_after_commit(database, CONNECTIONS)
 
 
 def get(database: Database, vault: Vault, connection_id: str) -> Connection:
@@ -116,6 +122,11 @@ def every(database: Database, vault: Vault, role: str | None = None) -> Sequence
     return [_connection(row, vault) for row in database.execute(query)]
 
 
+def without_secrets(database: Database) -> dict[str, Connection]:
+    """Every connection by id, its secrets left sealed: for whoever only shows what there is."""
+    return {row.id: _connection(row, None) for row in database.execute(select(TABLE).order_by(TABLE.c.id))}
+
+
 def names(database: Database) -> dict[str, str]:
     """id -> name of every connection."""
     return {row.id: row.name for row in database.execute(select(TABLE.c.id, TABLE.c.name))}
@@ -128,7 +139,7 @@ def revision(database: Database) -> tuple[int, int, int]:
     return int(count), int(versions), int(latest)
 
 
-def _connection(row: Row[Any], vault: Vault) -> Connection:
+def _connection(row: Row[Any], vault: Vault | None) -> Connection:
     return Connection(
         id=row.id,
         role=row.role,
@@ -136,7 +147,7 @@ def _connection(row: Row[Any], vault: Vault) -> Connection:
         name=row.name,
         source_key=row.source_key,
         settings=loads(row.settings),
-        secrets=loads(vault.open(row.secrets)),
+        secrets=loads(vault.open(row.secrets)) if vault else {},
         hosts=loads(row.hosts),
         mapping=row.mapping or row.connector,
         mapping_patch=row.mapping_patch,

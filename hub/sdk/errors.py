@@ -18,16 +18,17 @@ HubError
     ├── Split                   halve the batch until the culprit stands alone
     └── Permanent               dead letter with the vendor's words
 
-If no message is given, the class docstring is the message.
+If no message is given, the class docstring is the message. The answer to a call stands here too: an error of the call
+carries it, and reading it may be one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hub.sdk.values import Response
+from hub.sdk.words import Json
 
 
 class HubError(Exception):
@@ -92,6 +93,28 @@ class Overloaded(Busy):
     """More messages wait than this hub takes (HUB_INBOX_LIMIT); send it again when some are applied."""
 
     key = "overloaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A vendor's answer. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+    def json(self) -> Json:
+        """The body as JSON, made storable: no NUL and no half of a surrogate pair. Raises Unreadable if it is not JSON."""
+        from hub.sdk.json import loads_storable
+
+        try:
+            return loads_storable(self.body)
+        except ValueError as error:
+            unknown = self.status < 300  # the vendor may have done what it was asked (contract rule 6)
+            raise Unreadable(
+                "The answer is not JSON; it is tried again later.", response=self, unknown=unknown
+            ) from error
 
 
 class DeliveryError(HubError):

@@ -2,21 +2,25 @@
 
 `loads` takes bare NaN and Infinity (an official client sends them) and lone surrogates, both of which strict parsers
 refuse. Integers that fit 64 bits never pass through a float; larger ones become floats, so that what was read can always
-be written.
+be written. `loads_storable` and `storable_json` give what a row can hold as well (see `hub.sdk.text`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
 import orjson
 
+from hub.sdk.text import REPLACEMENT, UNSTORABLE
+
 MAX_DEPTH = 64
 _INT_MIN, _INT_MAX, _INT_DIGITS = -(2**63), 2**64 - 1, 20
 _WRITABLE_DEPTH = 250  # orjson writes 254 levels
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_NUL = (b"\\u0000", "\\u0000")  # as bytes and as text; JSON has no other way to write it
 
 
 def loads(text: bytes | str) -> Any:
@@ -29,6 +33,25 @@ def loads(text: bytes | str) -> Any:
         text = text.decode("utf-8")
     try:
         return json.loads(text, parse_int=_integer)
+    except RecursionError as error:
+        raise ValueError("the JSON nests too deep") from error
+
+
+def loads_storable(text: bytes | str) -> Any:
+    """As `loads`, and as `storable_json`: what a vendor says, in a form that may reach a row."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return storable_json(loads(text))
+    has_nul = _NUL[0] in text if isinstance(text, bytes) else _NUL[1] in text
+    return storable_json(found) if has_nul else found
+
+
+def storable_json(value: Any) -> Any:
+    """`value` as a row can hold it: in its texts and keys NUL and half surrogate pairs become U+FFFD, numbers that are
+    not finite null, integers beyond 64 bits floats. Raises ValueError where it nests too deep."""
+    try:
+        return _replaced(value, UNSTORABLE)
     except RecursionError as error:
         raise ValueError("the JSON nests too deep") from error
 
@@ -50,7 +73,7 @@ def _dump(value: Any, option: int) -> bytes:
     except TypeError:
         pass
     try:
-        return orjson.dumps(_replaced(value), option=option | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(_replaced(value, _SURROGATES), option=option | orjson.OPT_NON_STR_KEYS)
     except RecursionError as error:
         raise ValueError("the JSON nests too deep") from error
     except TypeError as error:
@@ -67,13 +90,15 @@ def _integer(digits: str) -> int | float:
     return number if _INT_MIN <= number <= _INT_MAX else float(number)
 
 
-def _replaced(value: Any) -> Any:
+def _replaced(value: Any, unfit: re.Pattern[str]) -> Any:
     if isinstance(value, dict):
-        return {_replaced(key): _replaced(child) for key, child in value.items()}
+        return {_replaced(key, unfit): _replaced(child, unfit) for key, child in value.items()}
     if isinstance(value, list | tuple):
-        return [_replaced(child) for child in value]
+        return [_replaced(child, unfit) for child in value]
     if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
+        return unfit.sub(REPLACEMENT, value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, int) and not _INT_MIN <= value <= _INT_MAX:
         try:
             return float(value)

@@ -1,7 +1,8 @@
 """The values that connectors and the hub exchange. Frozen, standard library only.
 
 Shapes and rules are fixed in the connector contract (docs/adding-a-connector.md). Times are aware UTC datetimes at this border.
-What is sent stands here; the rest stands in `words`, `limits`, `outcomes` and `inbound`, and is imported from here.
+What is sent stands here; the rest stands in `words`, `limits`, `outcomes`, `inbound` and `errors` (Response), and
+is imported from here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hub.sdk.errors import Response
 from hub.sdk.inbound import (
     Erasure,
     ErasureRequest,
@@ -219,26 +221,3 @@ class Published:
 
     partition: int
     offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A vendor's answer. Header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
-
-    def json(self) -> Json:
-        """The body as JSON. Raises Unreadable if it is not JSON."""
-        from hub.sdk.errors import Unreadable
-        from hub.sdk.json import loads
-
-        try:
-            return loads(self.body)
-        except ValueError as error:
-            unknown = self.status < 300  # the vendor may have done what it was asked (contract rule 6)
-            raise Unreadable(
-                "The answer is not JSON; it is tried again later.", response=self, unknown=unknown
-            ) from error

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.harness import RunningHub, eventually
+from tests.harness import SharedHub, eventually
 
 IDENTIFY = {"type": "identify", "messageId": "m-1", "userId": "ada", "traits": {"email": "ada@example.com"}}
 JSON = {"Content-Type": "application/json"}
@@ -23,8 +23,13 @@ WEBHOOK_TIMEOUT_S = 5.0  # of Segment's own webhooks: later than this, the sende
 
 
 @pytest.fixture
-def source(hub: RunningHub) -> dict[str, Any]:
-    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", "web", "--json")
+def hub(shared_hub: SharedHub) -> SharedHub:
+    return shared_hub
+
+
+@pytest.fixture
+def source(hub: SharedHub) -> dict[str, Any]:
+    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", hub.name("web"), "--json")
     return added
 
 
@@ -57,7 +62,7 @@ def refused(source: dict[str, Any]) -> Iterator[tuple[str, bytes, dict[str, str]
 
 
 def test_what_cannot_be_read_or_is_not_authentic_is_refused_in_time_and_counted(
-    hub: RunningHub, source: dict[str, Any]
+    hub: SharedHub, source: dict[str, Any]
 ) -> None:
     cases = list(refused(source))
     for name, body, headers, statuses in cases:
@@ -81,7 +86,7 @@ def _total(counted: list[dict[str, Any]]) -> int:
     return sum(each["count"] for each in counted)
 
 
-def refusals(hub: RunningHub) -> list[dict[str, Any]]:
+def refusals(hub: SharedHub) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = hub.cli("ledger", "refusals", "--json")
     return found
 
@@ -110,7 +115,7 @@ def odd() -> dict[str, bytes]:
 
 
 def test_what_is_authentic_but_odd_is_accepted_and_ends_in_a_named_state(
-    hub: RunningHub, source: dict[str, Any]
+    hub: SharedHub, source: dict[str, Any]
 ) -> None:
     bodies = odd()
     for name, body in bodies.items():
@@ -125,7 +130,7 @@ def test_what_is_authentic_but_odd_is_accepted_and_ends_in_a_named_state(
     assert ledger["quarantined_reasons"]
 
 
-def test_an_unknown_source_key_is_the_hubs_own_404(hub: RunningHub) -> None:
+def test_an_unknown_source_key_is_the_hubs_own_404(hub: SharedHub) -> None:
     answer = requests.post(f"{hub.url}/in/nobody", json=IDENTIFY, timeout=5)
 
     assert answer.status_code == 404
@@ -133,7 +138,7 @@ def test_an_unknown_source_key_is_the_hubs_own_404(hub: RunningHub) -> None:
 
 
 @pytest.mark.parametrize("path", ["/hub/v1/sources", "/hub/v1/deliveries", "/hub/v1/no-such", "/v1/customers"])
-def test_every_admin_path_needs_a_key(hub: RunningHub, path: str) -> None:
+def test_every_admin_path_needs_a_key(hub: SharedHub, path: str) -> None:
     answer = requests.get(hub.url + path, timeout=5)
 
     assert answer.status_code == 401
@@ -141,7 +146,7 @@ def test_every_admin_path_needs_a_key(hub: RunningHub, path: str) -> None:
 
 
 def test_senders_that_stop_midway_hold_up_neither_the_health_check_nor_each_other_for_good(
-    hub: RunningHub, source: dict[str, Any]
+    hub: SharedHub, source: dict[str, Any]
 ) -> None:
     url = source["webhook_url"]
     half = f"POST {url.removeprefix(hub.url)} HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\n{{".encode()

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from tests.e2e.hostile import Attempt, attempts, broken_http
-from tests.harness import ROOT, RunningHub, eventually
+from tests.harness import ROOT, SharedHub, eventually
 
 COUNT, AT_MOST_S = 500, 5.0
 SAMPLES = ROOT / "tests" / "samples"
@@ -84,11 +84,16 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+@pytest.fixture
+def hub(shared_hub: SharedHub) -> SharedHub:
+    return shared_hub
+
+
 @pytest.mark.parametrize("kind", [SegmentUnderAttack, MParticleUnderAttack], ids=["segment", "mparticle"])
 def test_500_hostile_requests_are_answered_in_time_and_named_and_the_hub_goes_on(
-    hub: RunningHub, kind: type[SegmentUnderAttack | MParticleUnderAttack]
+    hub: SharedHub, kind: type[SegmentUnderAttack | MParticleUnderAttack]
 ) -> None:
-    source = hub.cli("sources", "add", kind.connector, "--name", "web", *kind.settings, "--json")
+    source = hub.cli("sources", "add", kind.connector, "--name", hub.name("web"), *kind.settings, "--json")
     target = kind(source)
     url = urlsplit(source["webhook_url"])
     statuses: list[int] = []
@@ -121,7 +126,7 @@ def test_500_hostile_requests_are_answered_in_time_and_named_and_the_hub_goes_on
     goes_on(hub, source, target)
 
 
-def goes_on(hub: RunningHub, source: dict[str, Any], target: SegmentUnderAttack | MParticleUnderAttack) -> None:
+def goes_on(hub: SharedHub, source: dict[str, Any], target: SegmentUnderAttack | MParticleUnderAttack) -> None:
     """Nothing died, nothing was logged as a defect, and a good message is applied as ever."""
     body = json.dumps(target.good).encode()
     headers = target.sign(body) | {"Content-Type": "application/json"}
@@ -161,8 +166,8 @@ def exchange(port: int, raw: bytes) -> bytes:
     return b""
 
 
-def test_a_body_that_comes_slowly_is_taken_and_holds_up_nobody(hub: RunningHub) -> None:
-    source = hub.cli("sources", "add", "segment", "--name", "web", "--json")
+def test_a_body_that_comes_slowly_is_taken_and_holds_up_nobody(hub: SharedHub) -> None:
+    source = hub.cli("sources", "add", "segment", "--name", hub.name("web"), "--json")
     target, url = SegmentUnderAttack(source), urlsplit(source["webhook_url"])
     body = json.dumps(target.good).encode()
     head = "".join(f"{name}: {value}\r\n" for name, value in target.sign(body).items())

@@ -27,7 +27,9 @@ def test_a_dropped_folder_is_used_without_a_restart_of_the_hub(tmp_path: Path, d
         before = {role: process.pid for role, process in hub.roles().items()}
 
         hub.cli("connectors", "new", "acme", "--into", str(dropped))
-        assert "web, apply, deliver, schedule" in hub.cli("connectors", "reload")
+        told = hub.cli("connectors", "reload")
+        assert "web, apply, deliver, schedule" in told
+        assert f"acme from {dropped / 'acme'}" in told, "what the roles found, not what this shell would"
         eventually(
             lambda: _all_new(hub, before) and hub.is_ready(), within_s=90, what="every role having started again"
         )

@@ -13,17 +13,22 @@ import requests
 from segment.analytics.client import Client
 
 from tests.e2e.lossy import LosesAnswers
-from tests.harness import RunningHub, eventually
+from tests.harness import SharedHub, eventually
 
 
 @pytest.fixture
-def source(hub: RunningHub) -> dict[str, Any]:
-    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", "web", "--json")
+def hub(shared_hub: SharedHub) -> SharedHub:
+    return shared_hub
+
+
+@pytest.fixture
+def source(hub: SharedHub) -> dict[str, Any]:
+    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", hub.name("web"), "--json")
     return added
 
 
 @pytest.fixture
-def flaky(hub: RunningHub) -> Iterator[LosesAnswers]:
+def flaky(hub: SharedHub) -> Iterator[LosesAnswers]:
     proxy = LosesAnswers(hub.url, losses=2)
     yield proxy
     proxy.close()
@@ -38,7 +43,7 @@ def say_everything(client: Client, person: str) -> None:
     client.alias(f"anonymous-{person}", person)
 
 
-def test_every_call_of_the_official_client_arrives_once(hub: RunningHub, source: dict[str, Any]) -> None:
+def test_every_call_of_the_official_client_arrives_once(hub: SharedHub, source: dict[str, Any]) -> None:
     client = Client(source["write_key"], host=source["webhook_url"], max_retries=3)
     for number in range(20):
         say_everything(client, f"person-{number}")
@@ -56,12 +61,12 @@ def test_every_call_of_the_official_client_arrives_once(hub: RunningHub, source:
 
 
 def test_messages_the_client_sends_again_are_counted_and_change_nothing(
-    hub: RunningHub, source: dict[str, Any], flaky: LosesAnswers
+    hub: SharedHub, source: dict[str, Any], flaky: LosesAnswers
 ) -> None:
     path = urlsplit(source["webhook_url"]).path
     client = Client(source["write_key"], host=flaky.url + path, max_retries=5, upload_interval=0.1)
     for number in range(10):
-        say_everything(client, f"person-{number}")
+        say_everything(client, f"patient-{number}")
     client.shutdown()
 
     ledger = hub.drained()
@@ -69,10 +74,10 @@ def test_messages_the_client_sends_again_are_counted_and_change_nothing(
     assert flaky.losses == 0
     assert ledger["applied"] == 60
     assert ledger["duplicate"] == ledger["accepted"] - 60 > 0
-    assert hub.cli("profiles", "show", "person-3", "--json")["events"]["order_completed"] == 1
+    assert hub.cli("profiles", "show", "patient-3", "--json")["events"]["order_completed"] == 1
 
 
-def test_a_bare_nan_from_the_official_client_is_absent_with_a_warning(hub: RunningHub, source: dict[str, Any]) -> None:
+def test_a_bare_nan_from_the_official_client_is_absent_with_a_warning(hub: SharedHub, source: dict[str, Any]) -> None:
     client = Client(source["write_key"], host=source["webhook_url"], sync_mode=True)
     client.identify("ada", {"email": "ada@example.com", "score": float("nan")})
 
@@ -83,7 +88,7 @@ def test_a_bare_nan_from_the_official_client_is_absent_with_a_warning(hub: Runni
     assert "score" not in profile["metadata"]
 
 
-def test_the_wrong_write_key_is_refused_and_counted(hub: RunningHub, source: dict[str, Any]) -> None:
+def test_the_wrong_write_key_is_refused_and_counted(hub: SharedHub, source: dict[str, Any]) -> None:
     batch = {
         "batch": [{"type": "identify", "userId": "ada", "messageId": str(uuid.uuid4()), "traits": {}}],
         "sentAt": datetime.now(UTC).isoformat(),

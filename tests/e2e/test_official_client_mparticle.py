@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.lossy import LosesAnswers
-from tests.harness import RunningHub, eventually
+from tests.harness import SharedHub, eventually
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", SyntaxWarning)  # the library compares texts by `is` (rest.py); Python says so once
@@ -24,8 +24,15 @@ KEY = "us1-tests"
 
 
 @pytest.fixture
-def source(hub: RunningHub) -> dict[str, Any]:
-    added: dict[str, Any] = hub.cli("sources", "add", "mparticle", "--name", "app", "--set", f"api_key={KEY}", "--json")
+def hub(shared_hub: SharedHub) -> SharedHub:
+    return shared_hub
+
+
+@pytest.fixture
+def source(hub: SharedHub) -> dict[str, Any]:
+    added: dict[str, Any] = hub.cli(
+        "sources", "add", "mparticle", "--name", hub.name("app"), "--set", f"api_key={KEY}", "--json"
+    )
     return added
 
 
@@ -67,7 +74,7 @@ def everything(person: str) -> list[object]:
     ]
 
 
-def test_every_event_of_the_official_client_arrives_once_by_both_calls(hub: RunningHub, source: dict[str, Any]) -> None:
+def test_every_event_of_the_official_client_arrives_once_by_both_calls(hub: SharedHub, source: dict[str, Any]) -> None:
     api = client(source)
     people = [f"person-{number}" for number in range(12)]
     batches = [
@@ -95,7 +102,7 @@ def test_every_event_of_the_official_client_arrives_once_by_both_calls(hub: Runn
 
 
 def test_a_call_without_any_id_counts_each_time_and_a_source_request_id_or_event_id_makes_it_one(
-    hub: RunningHub, source: dict[str, Any]
+    hub: SharedHub, source: dict[str, Any]
 ) -> None:
     api = client(source)
     for _ in range(2):
@@ -114,7 +121,7 @@ def test_a_call_without_any_id_counts_each_time_and_a_source_request_id_or_event
     assert (ledger["applied"], ledger["duplicate"]) == (6, 2), "batches without an id are two, their events one"
 
 
-def test_a_caller_that_sends_again_after_a_lost_answer_changes_nothing(hub: RunningHub, source: dict[str, Any]) -> None:
+def test_a_caller_that_sends_again_after_a_lost_answer_changes_nothing(hub: SharedHub, source: dict[str, Any]) -> None:
     proxy = LosesAnswers(hub.url, losses=2)
     api = client(source, host=proxy.url + urlsplit(source["webhook_url"]).path + "/v2/")  # the slash comes out double
     once = batch("ada", commerce("purchase", "o-1"), request_id="r-1")
@@ -144,10 +151,10 @@ def refusal(api: mparticle.EventsApi, body: object) -> ApiException:
 
 
 def test_every_refusal_reaches_the_caller_in_the_shape_of_the_vendors_api(
-    hub: RunningHub, source: dict[str, Any]
+    hub: SharedHub, source: dict[str, Any]
 ) -> None:
-    good = batch("ada", mparticle.SessionStartEvent(), request_id="r-1")
-    large = batch("ada", mparticle.AppEvent("Large", "other", custom_attributes={"text": "x" * 300_000}))
+    good = batch("bo", mparticle.SessionStartEvent(), request_id="r-1")
+    large = batch("bo", mparticle.AppEvent("Large", "other", custom_attributes={"text": "x" * 300_000}))
     unsigned = client(source)
     unsigned.api_client.config.auth_settings = dict  # as somebody who forgot them
 
@@ -160,10 +167,10 @@ def test_every_refusal_reaches_the_caller_in_the_shape_of_the_vendors_api(
     }
     with pytest.raises(ApiException) as empty:
         client(source).bulk_upload_events([])
-    hub.cli("sources", "pause", "app")
+    hub.cli("sources", "pause", source["name"])
     eventually(lambda: _is_paused(source, good), what="the pause being followed")
     found["a paused source"] = busy = refusal(client(source), good)
-    hub.cli("sources", "resume", "app")
+    hub.cli("sources", "resume", source["name"])
 
     assert {name: (one.status, one.told) for name, one in found.items()} == {
         "an empty batch": (400, "BAD_REQUEST"),

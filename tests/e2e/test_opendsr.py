@@ -39,7 +39,6 @@ def verified(key: rsa.RSAPrivateKey, headers: Any, body: bytes) -> Any:
     return json.loads(body)
 
 
-@pytest.mark.xdist_group("e2e")
 def test_a_request_is_followed_to_its_end_though_every_role_dies_on_the_way(
     tmp_path: Path, database_url: str, key: rsa.RSAPrivateKey, hears: Controller
 ) -> None:

@@ -42,7 +42,6 @@ EVENT = "Order Completed"
 DRAINED_S = 120.0
 
 
-@pytest.mark.xdist_group("faults")
 def test_a_frozen_broker_and_cut_lines_lose_nothing_and_double_nothing(tmp_path: Path, database_url: str) -> None:
     with broker() as kafka, RunningHub(tmp_path / "hub", database_url, **inbox_in(kafka.servers)) as hub:
         run = Run(hub)
@@ -56,7 +55,6 @@ def test_a_frozen_broker_and_cut_lines_lose_nothing_and_double_nothing(tmp_path:
         run.ends_with_everything_applied_once()
 
 
-@pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_dying_workers_and_brokers_lose_nothing_and_double_nothing(tmp_path: Path, database_url: str) -> None:
     """Four workers share the partitions of three brokers, whose leaders and coordinators change under them."""
@@ -82,7 +80,6 @@ def test_dying_workers_and_brokers_lose_nothing_and_double_nothing(tmp_path: Pat
         run.ends_with_everything_applied_once()
 
 
-@pytest.mark.xdist_group("faults")
 def test_a_source_read_by_dying_workers_loses_nothing_and_applies_each_record_once(
     tmp_path: Path, database_url: str
 ) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 import requests
 
 from tests.harness import RunningHub, eventually
@@ -23,7 +22,6 @@ VICTIMS = ("web", "apply", "deliver", "schedule", "supervisor") * 2
 SEED = 20261121
 
 
-@pytest.mark.xdist_group("faults")
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(tmp_path: Path, database_url: str) -> None:
     chance = random.Random(SEED)
     with Vendors() as vendors, RunningHub(tmp_path / "hub", database_url) as hub:

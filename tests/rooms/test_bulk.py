@@ -44,14 +44,6 @@ def stored(engine: Engine) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(select(THING).order_by(THING.c.id))]
 
 
-def unless_taken(statement):
-    return statement.on_conflict_do_nothing()
-
-
-def replacing(statement):
-    return statement.on_conflict_do_update(index_elements=["id"], set_={"words": statement.excluded.words})
-
-
 def test_every_kind_of_value_comes_back_as_it_was_given(things: Engine):
     rows = [
         thing("a", words="Žluťoučký 🐴 \"quoted\" \\ back\nslash {curly,braces} NULL 'x' %s :p ?"),
@@ -82,8 +74,10 @@ def test_a_conflict_is_refused_left_or_replaced_as_asked(things: Engine):
     with pytest.raises(IntegrityError), write(things) as connection:
         insert_many(connection, THING, [thing("c"), thing("a")])
     with write(things) as connection:
-        insert_many(connection, THING, [thing("a", words="new"), thing("c")], unless_taken)
-        insert_many(connection, THING, [thing("b", words="new", at=1)], replacing)
+        insert_many(connection, THING, [thing("a", words="new"), thing("c")], "ON CONFLICT DO NOTHING")
+        insert_many(
+            connection, THING, [thing("b", words="new", at=1)], "ON CONFLICT (id) DO UPDATE SET words = excluded.words"
+        )
     assert [(row[0], row[1], row[4]) for row in stored(things)] == [
         ("a", 2**60, "plain"),
         ("b", 2**60, "new"),

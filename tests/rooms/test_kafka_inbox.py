@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from hub.api.services import Services
 from hub.app import build
 from hub.core import clock
-from hub.core.database import read
+from hub.core.database import read, write
 from hub.inbox import kafka as kafka_inbox
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
@@ -25,9 +25,11 @@ from hub.profiles import requests
 from hub.runtime.erasing.person import erasure_in_queue
 from hub.runtime.erasing.watch import ErasureWatch
 from hub.runtime.live.connections import LiveConnections
+from hub.runtime.process.heartbeat import forget
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
 from tests.harness import eventually
+from tests.heartbeats import roles_live
 from tests.kafka import Kafka, broker, other_broker
 from tests.rooms.whole import Whole
 
@@ -270,6 +272,9 @@ def test_the_inbox_is_in_the_topic(whole):
 
 
 def ready(whole: Whole) -> tuple[int, dict[str, str]]:
+    with write(whole.engine) as database:
+        forget(database)
+    roles_live(whole.engine)
     app = build(Services(whole.hub, whole.inbox, LiveConnections(whole.hub)))
     answer = app.test_client().get("/readyz")
     return answer.status_code, dict(answer.get_json()["troubles"])

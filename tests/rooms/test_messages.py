@@ -24,7 +24,7 @@ from tests.rooms.whole import Whole
 
 def page(whole: Whole, message_id: str) -> dict[str, Any]:
     with read(whole.engine) as database:
-        return message_page(whole.hub, database, (whole.web.id, message_id))
+        return message_page(whole.hub, database, (whole.web.id, message_id), clock.now())
 
 
 def signs_up(whole: Whole, **more: Any) -> str:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.sdk.json import canonical, depth_exceeds, dumps, loads
+from hub.sdk.json import canonical, depth_exceeds, dumps, loads, loads_storable, storable_json
+from hub.sdk.text import is_storable, storable
 
 TEXT = st.text(st.characters(exclude_categories=[]), max_size=8)  # lone surrogates too
 JSON = st.recursive(
@@ -129,3 +130,49 @@ def test_any_bytes_are_json_or_a_valueerror(text):
     except ValueError:
         return
     dumps(read)
+
+
+# ── what a row can hold ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def texts(value):
+    """Every text and key of a JSON value."""
+    if isinstance(value, dict):
+        return [text for key, child in value.items() for text in (key, *texts(child))]
+    if isinstance(value, list):
+        return [text for child in value for text in texts(child)]
+    return [value] if isinstance(value, str) else []
+
+
+@given(TEXT)
+def test_text_is_made_storable_without_another_change(text):
+    made = storable(text)
+    assert is_storable(made)
+    assert "\0" not in made
+    made.encode()
+    assert len(made) == len(text)
+    assert (made == text) is is_storable(text)
+
+
+def test_what_no_row_can_hold_becomes_a_replacement_character():
+    assert storable("a\0b\ud800c\udfffd") == "a\ufffdb\ufffdc\ufffdd"
+    assert storable("żółć 💥") == "żółć 💥"
+    assert storable("abc\0def", 4) == "abc\ufffd"
+
+
+@given(JSON)
+def test_a_json_value_is_made_storable_in_its_depth(value):
+    made = storable_json(value)
+    assert all(map(is_storable, texts(made)))
+    assert loads(dumps(made)) == made, "numbers too: nothing is infinite, and no integer is beyond 64 bits"
+
+
+@given(JSON)
+def test_what_a_vendor_says_is_read_as_rows_can_hold_it(value):
+    assert loads_storable(json.dumps(value)) == storable_json(loads(json.dumps(value)))
+    assert loads_storable(json.dumps(value).encode()) == storable_json(loads(json.dumps(value)))
+
+
+def test_an_answer_that_nests_too_deep_is_a_value_error():
+    with pytest.raises(ValueError, match="deep"):
+        loads_storable('{"a": ' * 900 + '"\\u0000"' + "}" * 900)

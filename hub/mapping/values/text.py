@@ -8,11 +8,10 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from hub.mapping.model import Json
+from hub.sdk.text import storable
 
-REPLACEMENT: Final = "\ufffd"
 NO_CONTEXT: Final[Mapping[str, Json]] = MappingProxyType({})
 
-_UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 _WORD_EDGES = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 
 
@@ -30,9 +29,7 @@ def is_blank(value: Json) -> bool:
 
 def clean_text(text: str) -> tuple[str, bool]:
     """NUL and lone surrogates become U+FFFD (databases and UTF-8 refuse them), and whether anything changed."""
-    if text.isascii():
-        return (text.replace("\0", REPLACEMENT), True) if "\0" in text else (text, False)
-    cleaned = _UNCLEAN.sub(REPLACEMENT, text)
+    cleaned = storable(text)
     return cleaned, cleaned != text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hub.mapping.build.inbound import build_inbound
@@ -30,11 +31,16 @@ class Resolved(NamedTuple):
 def resolve(name: str, patch: str, folders: Folders) -> Resolved:
     """Read, patch and check a mapping. Raises MappingInvalid, naming file, line and column."""
     source = read(name, patch, folders)
-    check(source.document)
-    content = dumps(source.document.plain())
+    content = _checked(source.document)
     return Resolved(
         source.document, hash_of(content), content.decode(), str(source.document.value["connector"].value), source.files
     )
+
+
+@lru_cache(maxsize=32)  # by the document itself, which is the same one as long as its text is
+def _checked(document: Node) -> bytes:
+    check(document)
+    return dumps(document.plain())
 
 
 def hash_of(content: bytes) -> str:

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from pydantic import BaseModel, ValidationError
 
 from hub.core.clock import Micros, iso, to_datetime
 from hub.core.secrets import Vault
-from hub.outbox.engine.batches import Ready
 from hub.outbox.queue import delta
 from hub.outbox.queue.claim import Ended
 from hub.outbox.queue.finish import Push as PushedLater
-from hub.outbox.rules import is_fresh, may_repeat
+from hub.outbox.rules import DETAIL_CHARS, REASON_CHARS, is_fresh, may_repeat
 from hub.outbox.values import Held, Mappings, Outbound, Row
 from hub.registry.values import Connection
+from hub.sdk.batches import Ready, sizes_of, too_large, total
 from hub.sdk.contract import Destination
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import loads
+from hub.sdk.text import storable
 from hub.sdk.values import (
     EMPTY,
     AnyPush,
@@ -29,7 +29,6 @@ from hub.sdk.values import (
     ConsentChange,
     ErasePush,
     EventPush,
-    Item,
     Json,
     MessagePush,
     Operation,
@@ -106,7 +105,10 @@ class Builder:
         mapped = self._mapping(row).apply(row.operation, scope)
         if mapped.skip:
             return Ended(
-                row.id, "skipped", mapped.skip[:100], "The mapping says that this is not for this destination."
+                row.id,
+                "skipped",
+                storable(mapped.skip, REASON_CHARS),
+                "The mapping says that this is not for this destination.",
             )
         notes = [_note(one) for one in mapped.warnings[:NOTES_KEPT]] if mapped.warnings else ()
         hashes = known.pushed.get(person) or _NONE
@@ -172,7 +174,8 @@ class Builder:
     ) -> Built | Ended:
         items = self.destination.items(push)
         if isinstance(items, Rejected):
-            return Ended(row.id, "dead", items.code[:100] or "rejected", items.reason)
+            code, reason = storable(items.code, REASON_CHARS), storable(items.reason, DETAIL_CHARS)
+            return Ended(row.id, "dead", code or "rejected", reason)
         if not items:
             return Ended(row.id, "dead", "defect", "The connector made nothing to send of this record.")
         first = items[0]
@@ -183,11 +186,11 @@ class Builder:
             return Ended(row.id, "dead", "defect", f"The connector named the route {first.route!r}, which it has not.")
         size = 0
         if self._sized:
-            sizes = [_size(item) for item in items]
-            if route.item_bytes is not None and max(sizes) > route.item_bytes:
-                words = f"It has {max(sizes)} bytes; the vendor takes {route.item_bytes} for one element."
+            sizes = sizes_of(items)
+            words = too_large(sizes, route)
+            if words is not None:
                 return Ended(row.id, "dead", "too_large", words)
-            size = sum(sizes) + len(sizes)
+            size = total(sizes)
         ready = Ready(row.id, person, push, items, first.route, first.group, row.cohort, size)
         return Built(ready, row, later, saved, notes)
 
@@ -290,8 +293,4 @@ def _audiences(view: View) -> Sequence[str]:
 
 
 def _note(warning: Any) -> str:
-    return f"{warning.code} at {warning.path}: {warning.text}"
-
-
-def _size(item: Item) -> int:
-    return len(orjson.dumps(item.body, default=str))
+    return storable(f"{warning.code} at {warning.path}: {warning.text}", DETAIL_CHARS)

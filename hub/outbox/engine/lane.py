@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from hub.core import clock
 from hub.core.clock import Micros
-from hub.core.logging import logger
 from hub.core.secrets import Vault
 from hub.outbox.engine.build import Builder
 from hub.outbox.limits.circuit_breaker import Circuit
 from hub.outbox.limits.rate_limits import Pace, Share
 from hub.outbox.rules import Stopping
 from hub.outbox.values import Mappings, People
-from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.http import Sender
 from hub.outbox.wire.kafka import Publisher
 from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.senders import hosts_of, open_sender
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination
+from hub.sdk.kept_answers import KeptAnswers
 
 AUTH = "auth: "  # how the reason begins of a pause that `check` may end
 AUTH_AGAIN = "auth again: "  # credentials that `check` found good were refused: an operator must look
@@ -50,6 +49,13 @@ class Ports:
     allow_private: bool = False
 
 
+class Wait(NamedTuple):
+    """Why a connection sends nothing, and until when, if that is known."""
+
+    why: str
+    until: Micros | None = None
+
+
 @dataclass(slots=True)
 class Lane:
     """One connection at work."""
@@ -60,7 +66,7 @@ class Lane:
     sender: Sender | Publisher
     share: Share
     mask: Mask
-    answers: Answers = field(default_factory=Answers)
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
     circuit: Circuit = field(default_factory=Circuit)
     people: set[str] = field(default_factory=set)  # whose calls are under way, by survivor
     jobs: int = 0
@@ -68,6 +74,9 @@ class Lane:
     stopped_routes: set[str] = field(default_factory=set)  # paused in this version of the connection
     held_routes: dict[str, float] = field(default_factory=dict)  # route -> not before
     look_at: float = 0.0
+    looked_at: float = 0.0
+    due_at: Micros | None = None  # of its next delivery, as far as is known
+    is_calm: bool = True  # nothing could be claimed at the last look
     stopped_version: int = -1  # nothing is sent until the connection is another version
     was_resumed: bool = False  # by a passing check, and no call has succeeded since
     probe: Probe = field(default_factory=Probe)
@@ -90,6 +99,17 @@ class Lane:
             return False  # its mapping was never valid; the mapping watch tells why
         return connection.status == "active" and self.stopped_version != connection.version
 
+    def wait(self, at: float, now: Micros) -> Wait | None:
+        """Why nothing is sent for it at that moment of both clocks; None where nothing holds it back."""
+        if self.stopped_version == self.connection.version:
+            return Wait("it was stopped until its pause is stored")
+        if self.circuit.allows(at) == 0:
+            return Wait(
+                "the vendor failed too often in a row; one batch tries it", _later(now, self.circuit.opens_at - at)
+            )
+        pause_s = self.share.longest_pause_s(at)
+        return Wait("the vendor asked to slow down", _later(now, pause_s)) if pause_s else None
+
     def renew(self, connection: Connection, destination: Destination, pace: Pace, ports: Ports) -> None:
         """Take up a changed connection. What is under way and what was learnt stays."""
         fresh = open_lane(connection, destination, pace, ports)
@@ -99,19 +119,8 @@ class Lane:
         self.look_at = 0.0
 
 
-def hosts_of(destination: Destination, connection: Connection) -> Mapping[str, str]:
-    """Host name to base URL, with those that the connection redirects."""
-    return {**destination.hosts(), **connection.hosts}
-
-
-def open_sender(
-    destination: Destination, hosts: Mapping[str, str], mask: Mask, *, allow_private: bool
-) -> Sender | Publisher:
-    """What reaches the vendor: HTTP, or a broker's client. A broker redirected to an http address is a sandbox."""
-    broker, auth = destination.broker(), destination.auth()
-    if broker is None or hosts[broker.host].startswith("http"):
-        return Sender(hosts, auth, mask, allow_private=allow_private)
-    return Publisher(broker, hosts, auth, mask, allow_private=allow_private)
+def _later(now: Micros, wait_s: float) -> Micros:
+    return now + round(max(0.0, wait_s) * 1_000_000)
 
 
 def open_lane(connection: Connection, destination: Destination, pace: Pace, ports: Ports) -> Lane:
@@ -122,10 +131,3 @@ def open_lane(connection: Connection, destination: Destination, pace: Pace, port
     return Lane(
         connection, destination, Builder(connection, destination, ports.mappings, ports.vault), sender, share, mask
     )
-
-
-def tell_defect(connection: str, defect: Exception) -> None:
-    """Log a connector's failure by kind and place: its message may name a person, and stands with the dead letter."""
-    frames = traceback.extract_tb(defect.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    logger("outbox").error("a connector failed", connection=connection, why=type(defect).__name__, where=place)

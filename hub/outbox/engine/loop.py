@@ -10,7 +10,8 @@ import random as randomness
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -24,15 +25,18 @@ from hub.core.clock import Micros
 from hub.core.counters import CALLS, DELIVERIES
 from hub.core.database import is_passing, read, write
 from hub.core.logging import logger
+from hub.core.wakeup import when_set
+from hub.outbox.defects import tell_defect
 from hub.outbox.engine import results
-from hub.outbox.engine.dispatch import Claiming
-from hub.outbox.engine.lane import Lane, Ports, open_lane, tell_defect
-from hub.outbox.engine.pauses import Pauses
+from hub.outbox.engine.dispatch import LOOK_AGAIN_S, Claiming
+from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane
+from hub.outbox.engine.pauses import Pause, Pauses
 from hub.outbox.engine.polling import Polling
 from hub.outbox.engine.workers import LONGEST_WAIT_S, Done, Job, Reported, Word, Worker, Workers
 from hub.outbox.limits.rate_limits import Pace
 from hub.outbox.queue import operate
 from hub.outbox.queue.finish import Ending, finish
+from hub.outbox.queue.one_by_one import finish_one_by_one, kind_of
 from hub.outbox.rules import Stopping, outcome_name
 from hub.outbox.values import Policy
 from hub.registry.values import Connection
@@ -40,7 +44,7 @@ from hub.sdk.contract import Destination
 from hub.sdk.errors import ConfigurationError, RateLimited, Retryable
 
 WORDS_AT_ONCE = 256
-IDLE_S = 0.05
+LISTEN_S = 0.05  # while calls are under way that should end soon
 STOP_S = 7.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # while the database is locked, full or away
 TRIES_WHILE_STOPPING = 20
@@ -77,7 +81,8 @@ class Engine:
         self._policy = policy or Policy()
         self._now, self._monotonic, self._random = now, monotonic, random
         self._stopping = threading.Event()
-        self._words: SimpleQueue[Word] = SimpleQueue()
+        self._words: SimpleQueue[Word | None] = SimpleQueue()
+        self._is_woken = threading.Event()
         self._heard: list[Word] = []
         self._workers = Workers(Worker(self._words, self._stopping, monotonic, now).perform, MOST_THREADS)
         self._pace = Pace()
@@ -98,8 +103,12 @@ class Engine:
         has_worked = self._store_words()
         if self._stopping.is_set():
             return has_worked
+        if self._is_woken.is_set():
+            self._is_woken.clear()  # before looking: who wakes the engine meanwhile ends its next rest
+            self._bring_forward()
         self._refresh()
         lanes = list(self._lanes.values())
+        self._claiming.look(lanes, self._now(), self._monotonic())
         for lane in lanes:
             has_worked |= self._claiming.claim(lane, self._now(), self._monotonic())
         has_worked |= self._polling.poll(lanes, self._now(), self._monotonic())
@@ -108,17 +117,26 @@ class Engine:
 
     def run(self, stop: threading.Event) -> None:
         """Rounds until `stop`; then a graceful end."""
+        when_set(stop, self.wake)
         while not stop.is_set():
             if not self.step():
-                self._listen(IDLE_S)
+                self._listen(self._rest_s())
         self.stop()
+
+    def wake(self) -> None:
+        """From any thread: something may be due, or a connection has changed."""
+        if not self._is_woken.is_set():
+            self._is_woken.set()
+            self._words.put(None)
 
     def settle(self, timeout_s: float = 10.0) -> None:
         """Rounds until nothing is under way and nothing is due; for tests, benchmarks and one-shot commands."""
         deadline = self._monotonic() + timeout_s
+        for lane in self._lanes.values():
+            lane.look_at = 0.0
         while self.step() or self._is_busy():
             if self._is_busy():
-                self._listen(IDLE_S)
+                self._listen(LISTEN_S)
             if self._monotonic() > deadline:
                 raise TimeoutError(f"deliveries were still under way after {timeout_s} s")
 
@@ -127,7 +145,7 @@ class Engine:
         self._stopping.set()
         deadline = self._monotonic() + within_s
         while self._is_busy() and self._monotonic() < deadline:
-            self._listen(IDLE_S)
+            self._listen(LISTEN_S)
             self._store_words()
         self._workers.close()
 
@@ -135,10 +153,21 @@ class Engine:
         return any(lane.jobs for lane in self._lanes.values()) or bool(self._heard)
 
     def _listen(self, timeout_s: float) -> None:
-        try:
-            self._heard.append(self._words.get(timeout=timeout_s))
-        except Empty:
-            return
+        with suppress(Empty):
+            self._hear(self._words.get(timeout=timeout_s))
+
+    def _hear(self, word: Word | None) -> None:
+        if word is not None:
+            self._heard.append(word)
+
+    def _rest_s(self) -> float:
+        """Until something is due, as far as is known. The end of a call and a wake-up end the rest."""
+        moments = [lane.look_at for lane in self._lanes.values() if lane.is_open]
+        return max(0.0, min([self._polling.look_at, *moments]) - self._monotonic())
+
+    def _bring_forward(self) -> None:
+        for lane in self._lanes.values():
+            lane.look_at = min(lane.look_at, lane.looked_at + LOOK_AGAIN_S)
 
     # ── connections ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,27 +190,20 @@ class Engine:
                 lane.renew(connection, destination, self._pace, self._ports)
         except ConfigurationError as error:
             logger("outbox").error("connection is unusable", connection=connection.name, why=str(error))
+        self._polling.look_at = 0.0
 
     # ── what the workers said ───────────────────────────────────────────────────────────────────────────────────
 
     def _store_words(self) -> bool:
+        with suppress(Empty):
+            while len(self._heard) < WORDS_AT_ONCE:
+                self._hear(self._words.get_nowait())
         heard, self._heard = self._heard, []
-        while len(heard) < WORDS_AT_ONCE:
-            try:
-                heard.append(self._words.get_nowait())
-            except Empty:
-                break
         if not heard:
             return False
         now = self._now()
-        endings = [self._ending(word, now) for word in heard]
         pauses = self._pauses.wanted([word for word in heard if isinstance(word, Done)])
-
-        def store(database: Database) -> None:
-            finish(database, endings, now)
-            self._pauses.store(database, pauses, now)
-
-        self.within(store)
+        endings = self._store_endings([self._ending(word, now) for word in heard], pauses, now)
         for word, ending in zip(heard, endings, strict=True):
             _count(word, ending)
             self._expect(ending, now)
@@ -192,12 +214,42 @@ class Engine:
         self._pauses.stored(pauses)
         return True
 
+    def _store_endings(self, endings: list[Ending], pauses: Sequence[Pause], now: Micros) -> list[Ending]:
+        """Store what came back, in one transaction; the endings as they were stored.
+
+        Where that fails on data, each report is stored by itself, so that one which no row can hold harms no other.
+        """
+
+        def together(database: Database) -> list[Ending]:
+            finish(database, endings, now)
+            self._pauses.store(database, pauses, now)
+            return endings
+
+        def one_by_one(database: Database) -> list[Ending]:
+            stored = finish_one_by_one(database, endings, now)
+            self._pauses.store(database, pauses, now)
+            return stored
+
+        try:
+            return self.within(together)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            logger("outbox").error("reports could not be stored together; each is stored by itself", why=kind_of(error))
+            return self.within(one_by_one)
+
     def _expect(self, ending: Ending, now: Micros) -> None:
         moments = {move.next.due_at for move in ending.moves if move.next.state == "pending"}
         for due_at in moments.union(ending.postponed.values()):
             self._polling.expect(due_at, now, self._monotonic())
 
     def _ending(self, word: Word, now: Micros) -> Ending:
+        try:
+            return self._ending_of(word, now)
+        except Exception as defect:  # noqa: BLE001 - what a connector said of these records makes no sense; they bear it
+            return self._ending_of(_blamed(word, defect), now)
+
+    def _ending_of(self, word: Word, now: Micros) -> Ending:
         if isinstance(word, Reported):
             return results.of_reports(word.job, word.reports, now, self._random(), self._policy)
         if word.defect is not None:
@@ -208,7 +260,8 @@ class Engine:
         job, lane = done.job, done.job.lane
         lane.jobs -= 1
         lane.look_at = 0.0
-        lane.people.difference_update(job.people.values())
+        if job.kind == "send":  # a poll takes nobody: it only asks, beside whatever call its people have under way
+            lane.people.difference_update(job.people.values())
         lane.tokens.discard(job.token)
         if job.kind == "check":
             return
@@ -236,6 +289,12 @@ class Engine:
         if job.kind == "poll":
             self._polling.over(job, error)
 
+    def waits(self) -> dict[str, Wait]:
+        """By connection, why none of its deliveries is sent at this moment; for an operator, from any thread."""
+        at, now = self._monotonic(), self._now()
+        found = {lane.connection.id: lane.wait(at, now) for lane in list(self._lanes.values())}
+        return {one: wait for one, wait in found.items() if wait is not None}
+
     # ── the database ────────────────────────────────────────────────────────────────────────────────────────────
 
     def within(self, act: Callable[[Database], T]) -> T:
@@ -260,6 +319,13 @@ class Engine:
                     raise
                 logger("outbox").warning("the database could not be used; trying again", why=type(error.orig).__name__)
                 pause.wait(backoff.failed())
+
+
+def _blamed(word: Word, defect: Exception) -> Word:
+    """The same word, with the connector's failure in place of what it said."""
+    if isinstance(word, Reported):
+        return Reported(word.job, results.of_misreported(word.reports, defect), word.stored)
+    return Done(word.job, defect=defect)
 
 
 def _count(word: Word, ending: Ending) -> None:

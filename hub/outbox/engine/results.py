@@ -16,6 +16,10 @@ from hub.outbox.values import Next, Policy
 from hub.sdk.values import Accepted, Again, Outcome, Pending, Progress, Rejected, Report
 
 NO_ANSWER = "The vendor's job did not end in the time its connector gives it; whether it was done is unknown."
+NAMELESS_JOB = (
+    "The vendor took the record into a job whose name cannot be stored, so nobody can ask after it; whether it was done "
+    "is unknown."
+)
 POLL_BASE_S = 5.0
 POLL_CAP_S = 300.0
 DEFECT = "The connector failed on this batch; this is a defect to report. {}"
@@ -47,6 +51,12 @@ def of_reports(job: Job, reports: Sequence[Report], now: Micros, random: float, 
     return _ending(job, moves, steps, postponed, now, "", is_over=not job.left)
 
 
+def of_misreported(reports: Sequence[Report], defect: Exception) -> Sequence[Report]:
+    """What stands for reports of which nothing can be made: each record with an outcome is a dead letter that says why."""
+    why = DEFECT.format(words(defect))
+    return [Rejected(one.delivery_id, why, "defect") for one in reports if not isinstance(one, Progress)]
+
+
 def of_end(done: Done, now: Micros, random: float, policy: Policy) -> Ending:
     """What to store at the end of a job: the records without an outcome take its error."""
     job = done.job
@@ -54,7 +64,6 @@ def of_end(done: Done, now: Micros, random: float, policy: Policy) -> Ending:
     moves: list[Move] = []
     postponed: dict[str, Micros] = {}
     left = list(job.left)
-    job.left.clear()
     for place, one in enumerate(left):
         assert error is not None, "a flow that ends cleanly has an outcome for each record"
         to = _after(job, one, done, place, len(left), now, random, policy)
@@ -62,6 +71,7 @@ def of_end(done: Done, now: Micros, random: float, policy: Policy) -> Ending:
             postponed[one] = now + micros(pause_after(job.failures + 1, POLL_BASE_S, POLL_CAP_S))
             continue
         moves.append(Move(one, job.people[one], _masked(job, to), "defect" if done.defect else outcome_name(error)))
+    job.left.clear()
     # A run's detail outlives an erasure, so it never holds the vendor's words; the attempt does.
     detail = f"The call ended as {outcome_name(error)}." if error else ""
     return _ending(job, moves, (), postponed, now, detail, is_over=True)
@@ -92,6 +102,8 @@ def _after(
 
 def _move(job: Job, outcome: Outcome, now: Micros, random: float, policy: Policy, *, must_count: bool) -> Move:
     one = outcome.delivery_id
+    if isinstance(outcome, Pending) and not outcome.token:
+        return _nameless(job, one, now, random, policy)
     if must_count and isinstance(outcome, Again):
         outcome = Again(one, outcome.reason, outcome.after_s, counts=True)
     notes = job.notes.get(one)
@@ -110,6 +122,13 @@ def _move(job: Job, outcome: Outcome, now: Micros, random: float, policy: Policy
         find_by=outcome.find_by if isinstance(outcome, Pending) else "",
         remember=outcome.remember if isinstance(outcome, Accepted) else {},
     )
+
+
+def _nameless(job: Job, one: str, now: Micros, random: float, policy: Policy) -> Move:
+    """It was taken into a job that nobody can ask after."""
+    retry_unknown = job.lane.connection.retry_unknown
+    to = after_unknown(job.held[one], now, random, policy, retry_unknown=retry_unknown, detail=NAMELESS_JOB)
+    return Move(one, job.people[one], to, "unknown")
 
 
 def _masked(job: Job, to: Next) -> Next:

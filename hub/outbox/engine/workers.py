@@ -11,19 +11,20 @@ from queue import SimpleQueue
 from typing import Any, Literal
 
 from hub.core import clock
-from hub.core.clock import Micros
+from hub.core.clock import SECOND, Micros
 from hub.outbox.engine.lane import Lane
+from hub.outbox.engine.reports import storable_reports
 from hub.outbox.limits.rate_limits import ONE_CALL
 from hub.outbox.queue.finish import Push
-from hub.outbox.rules import Stopping
+from hub.outbox.rules import LONGEST_WAIT, Stopping, instant
 from hub.outbox.values import Held
-from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.http import Exchange
 from hub.outbox.wire.kafka import Publisher
 from hub.sdk.contract import Flow
 from hub.sdk.errors import ConfigurationError, DeliveryError, RateLimited
 from hub.sdk.flow import Broker as Publish
 from hub.sdk.flow import ContractBroken, Send, no_broker, run_flow
+from hub.sdk.kept_answers import KeptAnswers
 from hub.sdk.rehearsal import over_http
 from hub.sdk.values import Publish as Message
 from hub.sdk.values import Published, Report, Request, Response, Route, Waiting
@@ -66,7 +67,7 @@ class Job:
     calls: int = 0
     is_closed: bool = False  # its attempt has been ended in the ledger
     counts: dict[str, int] = field(default_factory=dict)
-    answers: Answers = field(init=False)  # of the version of the connection that this job was made for
+    answers: KeptAnswers = field(init=False)  # of the version of the connection that this job was made for
 
     def __post_init__(self) -> None:
         self.answers = self.lane.answers
@@ -99,7 +100,7 @@ class Worker:
 
     def __init__(
         self,
-        words: SimpleQueue[Word],
+        words: SimpleQueue[Word | None],
         stop: threading.Event,
         monotonic: Callable[[], float],
         now: Callable[[], Micros] = clock.now,
@@ -150,7 +151,7 @@ class Worker:
         return Done(job, error=end.error, value=end.value)
 
     def _report(self, job: Job, reports: Sequence[Report]) -> None:
-        word = Reported(job, reports)
+        word = Reported(job, storable_reports(reports))
         self._words.put(word)
         word.stored.wait()
 
@@ -227,7 +228,8 @@ class Worker:
     def _slow_down(self, job: Job, error: RateLimited, pools: Sequence[str]) -> None:
         """Pause the pools that the error names, else those of the call, and say until when."""
         heard_at = error.response.received_at if error.response else clock.to_datetime(self._now())
-        wait_s = None if error.until is None else (error.until - heard_at).total_seconds()
+        until, since = instant(error.until), instant(heard_at) or 0
+        wait_s = None if until is None else min(until - since, LONGEST_WAIT) / SECOND
         paused_s = job.lane.share.refused(error.pools or pools, self._monotonic(), wait_s)
         if error.until is None:
             error.until = heard_at + timedelta(seconds=paused_s)

@@ -147,6 +147,11 @@ class Share:
         with self.changed:
             return max(0.0, *(budget.paused_until - at for budget in self.of(pools)))
 
+    def longest_pause_s(self, at: float) -> float:
+        """How long the pool that is paused longest still is, in seconds; 0 if none is."""
+        with self.changed:
+            return max(0.0, *(budget.paused_until - at for budget in self.budgets.values()))
+
     def slots(self, pools: Sequence[str]) -> int:
         """How many calls may be under way together."""
         with self.changed:

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from hub.core.bulk import insert_many, update_many
+from hub.core.bulk import ask, insert_many, run, update_many
 from hub.core.clock import Micros
 from hub.ledger.rules import ERASED
 from hub.ledger.store import finish_attempts, record_runs, start_attempts
 from hub.ledger.values import AttemptEnd, AttemptRecord, AttemptStart, Run
 from hub.outbox.queue.claim import ERASED_DETAIL, write_pushed
 from hub.outbox.queue.delta import accepted
-from hub.outbox.queue.sql import ask, lock_fresh, run
+from hub.outbox.queue.fresh import lock_fresh
 from hub.outbox.queue.store import SUPERSEDED
 from hub.outbox.rules import is_fresh
 from hub.outbox.tables import DELIVERY, IS_FRESH, REMEMBERED
@@ -36,6 +36,7 @@ _NEWER = f"""SELECT connection_id, source_id, operation, topic FROM delivery
     WHERE connection_id = ? AND source_id AMONG ? AND {IS_FRESH}"""
 _LATER = "UPDATE delivery SET due_at = ?, updated_at = ? WHERE id AMONG ? AND state = 'pending'"
 _REMEMBERED = "SELECT source_id, ids FROM remembered WHERE connection_id = ? AND source_id AMONG ?"
+_REPLACE = "ON CONFLICT (connection_id, source_id) DO UPDATE SET ids = excluded.ids"
 _OPEN_ATTEMPTS = "SELECT id FROM attempt WHERE id AMONG ? AND outcome = 'open'"
 _FINAL = frozenset({"sent", "skipped", "dead"})
 _SUPERSEDED = Next("skipped", "superseded", SUPERSEDED, counted=False)
@@ -212,13 +213,7 @@ def _remember(connection: Connection, moves: Settled, held: Held, endings: Seque
             kept = {**known.get(person, {}), **people[person]}
             ids = {name: value for name, value in kept.items() if value is not None}
             rows.append({"connection_id": connection_id, "source_id": person, "ids": dumps(ids).decode()})
-        insert_many(connection, REMEMBERED, rows, _replacing)
-
-
-def _replacing(statement: Any) -> Any:
-    return statement.on_conflict_do_update(
-        index_elements=["connection_id", "source_id"], set_={"ids": statement.excluded.ids}
-    )
+        insert_many(connection, REMEMBERED, rows, _REPLACE)
 
 
 def _progress(connection: Connection, steps: Sequence[Step]) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from hub.core.bulk import insert_many
+from hub.core.bulk import ask, insert_many, run
 from hub.core.clock import HOUR, Micros, iso
 from hub.core.ids import TIME_CHARS, new_id
 from hub.core.narrowing import conditions
+from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.values import Page
-from hub.outbox.queue.sql import ask, lock_fresh, run
+from hub.outbox.queue.fresh import lock_fresh
 from hub.outbox.rules import goes_first, is_fresh, public_status
 from hub.outbox.tables import DELIVERY, IS_FRESH, IS_WAITING
 from hub.outbox.values import Filters, Inserted, NewDelivery
@@ -59,6 +60,8 @@ def insert(connection: Connection, deliveries: Sequence[NewDelivery], now: Micro
             superseded += 1
     rows.sort(key=_by_id)
     insert_many(connection, DELIVERY, rows)
+    if rows:
+        wake_after_commit(connection, DELIVERIES)
     return Inserted(len(rows), superseded, len(deliveries) - len(wanted))
 
 
@@ -214,6 +217,7 @@ def shown_delivery(row: Mapping[Any, Any]) -> dict[str, Any]:
         "reason": row["reason"] or None,
         "detail": row["detail"] or None,
         "attempts": row["attempts"],
+        "route": row["route"] or None,
         "replay": row["replay"],
         "is_manual": bool(row["is_manual"]),
         "due_at": iso(row["due_at"]) if public_status(row["state"]) == "waiting" else None,

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from hub.core.settings import Settings
-from hub.outbox.engine.lane import hosts_of, open_sender, tell_defect
+from hub.outbox.defects import tell_defect
 from hub.outbox.limits.rate_limits import ONE_CALL, Pace
-from hub.outbox.wire.answers import Answers
 from hub.outbox.wire.masking import Mask
+from hub.outbox.wire.senders import hosts_of, open_sender
 from hub.registry.discovery import build
 from hub.registry.values import Connection
 from hub.sdk.contract import Destination, Flow
 from hub.sdk.errors import ConfigurationError, DeliveryError, RateLimited
-from hub.sdk.flow import Classify, FlowEnd, Send, run_flow
+from hub.sdk.flow import run_flow
+from hub.sdk.kept_answers import KeptAnswers
 from hub.sdk.values import Finding, Report, Request, Response, Wanted
 
 TIMEOUT_S = 20.0
@@ -61,7 +62,8 @@ def _asked(
         return sender.send(request, TIMEOUT_S)
 
     try:
-        end = _run(destination, flow(destination), send)
+        kept = KeptAnswers().through(send, destination.classify, time.monotonic)
+        end = run_flow((), flow(destination), kept, destination.classify, _not_reported)
     except (ConfigurationError, DeliveryError) as error:
         return [Finding("error", mask(str(error)))]
     except Exception as defect:  # noqa: BLE001 - a connector's own failure: told to the operator, in the log its place
@@ -72,35 +74,6 @@ def _asked(
     if end.error is not None:
         return [Finding("error", mask(str(end.error)))]
     return [Finding(one.level, mask(one.text)) for one in end.value or ()]
-
-
-def _run(destination: Destination, flow: Flow, send: Send) -> FlowEnd:
-    """The flow, with answers kept as its requests ask."""
-    answers = Answers()
-    return run_flow((), flow, _through(answers, send), _keeping(answers, destination.classify), _not_reported)
-
-
-def _through(answers: Answers, send: Send) -> Send:
-    def sent(request: Request) -> Response:
-        kept = answers.find(request, time.monotonic())
-        if kept is not None:
-            return kept
-        try:
-            return send(request)
-        finally:
-            answers.forget(request.forget)
-
-    return sent
-
-
-def _keeping(answers: Answers, classify: Classify) -> Classify:
-    def classified(request: Request, response: Response) -> DeliveryError | None:
-        error = classify(request, response)
-        if error is None:
-            answers.keep(request, response, time.monotonic(), answers.moment())
-        return error
-
-    return classified
 
 
 def _not_reported(reports: Sequence[Report]) -> None:

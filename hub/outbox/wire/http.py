@@ -33,6 +33,7 @@ from hub.outbox.wire.masking import Mask, shown_request, shown_response
 from hub.outbox.wire.oauth import Tokens
 from hub.outbox.wire.private_hosts import GuardedAdapter
 from hub.sdk.errors import ConfigurationError, Retryable, Unreadable
+from hub.sdk.text import storable
 from hub.sdk.values import Auth, Request, Response
 from hub.sdk.wire import Wire, encode
 
@@ -120,7 +121,7 @@ class Sender:
             body = self._body(answer, deadline)
         finally:
             answer.close()
-        headers = {name.lower(): value for name, value in answer.headers.items()}
+        headers = {name.lower(): storable(value) for name, value in answer.headers.items()}
         return Response(answer.status_code, headers, body, clock.to_datetime(clock.now()))
 
     def _body(self, answer: requests.Response, deadline: float) -> bytes:

@@ -21,6 +21,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from hub.mapping.model import REMOVED, Change, Consent, Micros
+from hub.sdk.text import storable
 
 Entry = list[Any]
 Document = dict[str, Entry]
@@ -151,13 +152,6 @@ def message_key(connection_id: str, message_id: str) -> str:
 def short_hash(text: str) -> str:
     """16 characters that stand for a text of any length."""
     return urlsafe_b64encode(blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()).decode()
-
-
-def storable(text: str) -> str:
-    """`text` as both engines take it: PostgreSQL refuses NUL, and neither takes a lone surrogate."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def bounded(text: str, limit: int) -> str:

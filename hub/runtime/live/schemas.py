@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
-
-from sqlalchemy.engine import make_url
 
 from hub.core.database import read
 from hub.profiles import schema_store
@@ -50,8 +47,7 @@ class LiveSchemas:
 
 def installed(hub: Installation) -> Schemas:
     """The schemas of this installation for a preview; none where it has no database yet, which is not made for it."""
-    url = make_url(hub.settings.state_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    if not hub.is_made:
         return NO_SCHEMAS
     with read(hub.engine) as database:
         if not database.dialect.has_table(database, "metadata_schema"):

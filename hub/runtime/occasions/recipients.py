@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.core.bulk import select_by
 from hub.distributions.rules import audience_of
 from hub.distributions.values import Recipient
 from hub.outbox.values import ERASED_PREFIX
 from hub.profiles import store as profiles
-from hub.profiles.bulk import select_by
 from hub.profiles.reading import addressees
 
 Digest = Callable[[str], str]

@@ -1,11 +1,15 @@
-"""Processes leave a sign of life every few seconds, so that /readyz can tell a dead role or a crash loop."""
+"""Processes leave a heartbeat every few seconds, so that /readyz can tell a dead role or a crash loop.
+
+With it stands a report of what the process really has (see `report`): `hub doctor` asks the running hub, not its own shell.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, select, update
 from sqlalchemy.exc import DBAPIError
@@ -15,26 +19,33 @@ from hub.core.clock import MINUTE, SECOND, Micros
 from hub.core.database import write
 from hub.core.ids import new_id
 from hub.core.logging import logger
-from hub.runtime.process.restart import WISH, is_due
-from hub.runtime.tables import BEAT
+from hub.runtime.process.restart import ORDER, WISH, is_due
+from hub.runtime.tables import HEARTBEAT
+from hub.sdk.json import dumps, loads
 
 EVERY_S = 3.0
-GONE_AFTER: Micros = 10 * SECOND  # three signs missed: the process has died
+GONE_AFTER: Micros = 10 * SECOND  # three missed: the process has died
 SILENT_AFTER: Micros = 20 * SECOND  # the role is missed: its next process had time to start
 QUICK: Micros = 60 * SECOND  # a process that died younger than this crashed
 WINDOW: Micros = 10 * MINUTE
 CRASH_LOOP = 3  # that many crashes within the window, and no process that outlived QUICK since
 
 
-@contextmanager
-def beating(engine: Engine, role: str, reload: Callable[[], None] | None = None) -> Iterator[None]:
-    """Leave signs of life for as long as the block runs. If it ends by an exception, its last sign stays as a trace.
+Report = Callable[[], Mapping[str, Any]]
 
-    `reload` is called once, from another thread, when an operator wants this process to make way for a fresh one.
+
+@contextmanager
+def heartbeats(
+    engine: Engine, role: str, restart: Callable[[], None] | None = None, report: Report = dict
+) -> Iterator[None]:
+    """Leave heartbeats for as long as the block runs. If it ends by an exception, the last one stays as a trace.
+
+    `restart` is called once, from another thread, when an operator wants this process to make way for a fresh one.
+    `report` is asked with each, in that thread too, and stored when it says something else than before.
     """
     done = threading.Event()
-    process = _Process(engine, new_id(), role, clock.now(), reload)
-    thread = threading.Thread(target=process.beat, args=(done,), name="beat", daemon=True)
+    process = _Process(engine, new_id(), role, clock.now(), report, restart)
+    thread = threading.Thread(target=process.run, args=(done,), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -46,87 +57,111 @@ def beating(engine: Engine, role: str, reload: Callable[[], None] | None = None)
     process.take_away()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Process:
     engine: Engine
     id: str
     role: str
     started_at: Micros
-    reload: Callable[[], None] | None = None
+    report: Report = dict
+    restart: Callable[[], None] | None = None
+    is_asked: bool = False
+    reported: str = "{}"
 
-    def beat(self, done: threading.Event) -> None:
-        wishes: list[bool] = []
-        reload = self.reload
+    def run(self, done: threading.Event) -> None:
+        self._beat("{}")  # at once: a report may take a moment, since it loads the connectors
         while True:
-            self._write(lambda connection: wishes.append(self._touch(connection)))
-            if reload is not None and any(wishes):
+            self._beat(dumps(self.report()).decode())
+            if self.is_asked and self.restart is not None:
                 logger("runtime").info("making way for a fresh process, as asked", role=self.role)
-                reload()
-                reload = None
+                self.restart()
+                self.restart = None
             if done.wait(EVERY_S):
                 return
 
     def take_away(self) -> None:
-        self._write(lambda connection: connection.execute(delete(BEAT).where(BEAT.c.id == self.id)))
+        self._write(lambda connection: connection.execute(delete(HEARTBEAT).where(HEARTBEAT.c.id == self.id)))
 
-    def _touch(self, connection: Connection) -> bool:
-        """Whether this process is to make way."""
+    def _beat(self, report: str) -> None:
+        if self._write(lambda connection: self._touch(connection, report)):
+            self.reported = report
+
+    def _touch(self, connection: Connection, report: str) -> None:
         now = clock.now()
-        if connection.execute(update(BEAT).where(BEAT.c.id == self.id).values(at=now)).rowcount:
-            return is_due(connection, self.role, self.started_at, now)
-        old = (BEAT.c.role == self.role) & (BEAT.c.at < now - WINDOW)
-        connection.execute(delete(BEAT).where(old))
-        connection.execute(BEAT.insert(), {"id": self.id, "role": self.role, "started_at": self.started_at, "at": now})
-        return False
+        news = {} if report == self.reported else {"report": report}
+        if connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == self.id).values(at=now, **news)).rowcount:
+            self.is_asked |= is_due(connection, self.role, self.started_at, now)
+            return
+        old = (HEARTBEAT.c.role == self.role) & (HEARTBEAT.c.at < now - WINDOW)
+        connection.execute(delete(HEARTBEAT).where(old))
+        row = {"id": self.id, "role": self.role, "started_at": self.started_at, "at": now, "report": report}
+        connection.execute(HEARTBEAT.insert(), row)
 
-    def _write(self, change: Callable[[Connection], object]) -> None:
+    def _write(self, change: Callable[[Connection], object]) -> bool:
         try:
             with write(self.engine) as connection:
                 change(connection)
         except DBAPIError as error:
-            logger("runtime").warning("no sign of life could be left", why=type(error).__name__)
+            logger("runtime").warning("no heartbeat could be left", why=type(error).__name__)
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class RoleHealth:
-    """What the signs of life say about one role. `crashes`: processes that died young within the window."""
+    """What the heartbeats say about one role. `crashes`: processes that died young within the window; `report`: that of
+    the youngest process alive."""
 
     alive: int
     crashes: int
     silent_for: Micros
     is_settled: bool
+    started_at: Micros | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def trouble(self) -> str:
         if self.crashes >= CRASH_LOOP and not self.is_settled:
             return f"it crashed {self.crashes} times within {WINDOW // MINUTE} minutes; see its log"
         if self.silent_for > SILENT_AFTER:
-            return f"no sign of life for {self.silent_for // SECOND} s"
+            return f"no heartbeat for {self.silent_for // SECOND} s"
         return ""
 
 
 def health(connection: Connection, now: Micros) -> Mapping[str, RoleHealth]:
     """Every role that runs or has died, by name."""
-    spans: dict[str, list[tuple[Micros, Micros]]] = {}
-    query = select(BEAT.c.role, BEAT.c.started_at, BEAT.c.at).where(BEAT.c.id != WISH)
-    for role, started_at, at in connection.execute(query):
-        spans.setdefault(role, []).append((started_at, at))
-    return {role: _health(spans[role], now) for role in sorted(spans)}
+    beats: dict[str, list[_Beat]] = {}
+    columns = HEARTBEAT.c.role, HEARTBEAT.c.started_at, HEARTBEAT.c.at, HEARTBEAT.c.report
+    for role, *beat in connection.execute(select(*columns).where(HEARTBEAT.c.id != WISH)):
+        beats.setdefault(role, []).append(_Beat(*beat))
+    return {role: _health(beats[role], now) for role in sorted(beats)}
 
 
-def troubles(connection: Connection, now: Micros) -> Mapping[str, str]:
-    """Role to what is wrong with it; empty when every role that was started and not stopped is well."""
-    return {role: found.trouble for role, found in health(connection, now).items() if found.trouble}
+def troubles(found: Mapping[str, RoleHealth]) -> Mapping[str, str]:
+    """Role to what is wrong with it; empty when every role runs and is well."""
+    absent = {role: "it is not running" for role in ORDER if role not in found}
+    return absent | {role: each.trouble for role, each in found.items() if each.trouble}
 
 
 def forget(connection: Connection) -> None:
     """Begin anew, as a supervisor does: what its predecessors left says nothing about the processes it starts."""
-    connection.execute(delete(BEAT))
+    connection.execute(delete(HEARTBEAT))
 
 
-def _health(spans: Sequence[tuple[Micros, Micros]], now: Micros) -> RoleHealth:
-    """From when each process started to its last sign."""
-    alive = [started_at for started_at, at in spans if now - at <= GONE_AFTER]
-    crashes = sum(GONE_AFTER < now - at <= WINDOW and at - started_at < QUICK for started_at, at in spans)
-    silent_for = now - max(at for _, at in spans)
-    return RoleHealth(len(alive), crashes, silent_for, any(now - started_at >= QUICK for started_at in alive))
+class _Beat(NamedTuple):
+    """When a process started, its last heartbeat, and what it reported."""
+
+    started_at: Micros
+    at: Micros
+    report: str
+
+
+def _health(beats: Sequence[_Beat], now: Micros) -> RoleHealth:
+    alive = [beat for beat in beats if now - beat.at <= GONE_AFTER]
+    crashes = sum(GONE_AFTER < now - beat.at <= WINDOW and beat.at - beat.started_at < QUICK for beat in beats)
+    silent_for = now - max(beat.at for beat in beats)
+    is_settled = any(now - beat.started_at >= QUICK for beat in alive)
+    youngest = max(alive, default=None)
+    if youngest is None:
+        return RoleHealth(0, crashes, silent_for, is_settled)
+    return RoleHealth(len(alive), crashes, silent_for, is_settled, youngest.started_at, loads(youngest.report))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from hub.core.database import open_database
 from hub.core.secrets import Vault, open_vault
@@ -20,6 +22,14 @@ class Installation:
     """One hub, as a process sees it. Everything is opened on first use, so that a command pays for what it needs."""
 
     settings: Settings
+    reports: dict[str, Callable[[], object]] = field(default_factory=dict, compare=False)
+    """Parts of what this process reports of itself, JSON each, by name: whoever has something to tell puts it here."""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is anything to open yet: asking never makes it. A PostgreSQL database is taken to be there."""
+        url = make_url(self.settings.state_url)
+        return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
     @cached_property
     def engine(self) -> Engine:

@@ -1,6 +1,6 @@
 """New connectors without a restart of the hub: the roles end one after the other, and whoever started them starts them again.
 
-The wish is a row among the signs of life, so it reaches roles in other containers too. A role that is older than the
+The wish is a row among the heartbeats, so it reaches roles in other containers too. A role that is older than the
 wish, and is not waiting for its turn, ends in good order; its next process finds the folders that are there by then.
 """
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select
 
 from hub.core.clock import SECOND, Micros
 from hub.ledger.store import record_audit
-from hub.runtime.tables import BEAT
+from hub.runtime.tables import HEARTBEAT
 
 WISH = "reload"
 ORDER = ("web", "apply", "deliver", "schedule")
@@ -21,8 +21,8 @@ ALIVE_WITHIN: Micros = 10 * SECOND
 
 def ask(connection: Connection, now: Micros, actor: str) -> list[str]:
     """Ask all running roles to start again; which they are, in their turn."""
-    connection.execute(delete(BEAT).where(BEAT.c.id == WISH))
-    connection.execute(BEAT.insert(), {"id": WISH, "role": WISH, "started_at": now, "at": now})
+    connection.execute(delete(HEARTBEAT).where(HEARTBEAT.c.id == WISH))
+    connection.execute(HEARTBEAT.insert(), {"id": WISH, "role": WISH, "started_at": now, "at": now, "report": "{}"})
     record_audit(connection, now, actor, "connectors.reload", "", {})
     oldest = _oldest(connection, now)
     return [role for role in ORDER if role in oldest]
@@ -30,7 +30,7 @@ def ask(connection: Connection, now: Micros, actor: str) -> list[str]:
 
 def is_due(connection: Connection, role: str, started_at: Micros, now: Micros) -> bool:
     """Whether a process of this role is to start again now: it is older than the wish, and no earlier role is."""
-    wished_at = connection.scalar(select(BEAT.c.started_at).where(BEAT.c.id == WISH))
+    wished_at = connection.scalar(select(HEARTBEAT.c.started_at).where(HEARTBEAT.c.id == WISH))
     if wished_at is None or started_at > wished_at:
         return False
     oldest = _oldest(connection, now)
@@ -40,7 +40,7 @@ def is_due(connection: Connection, role: str, started_at: Micros, now: Micros) -
 
 def waiting(connection: Connection, now: Micros) -> list[str]:
     """The roles that have not started again since the last wish."""
-    wished_at = connection.scalar(select(BEAT.c.started_at).where(BEAT.c.id == WISH))
+    wished_at = connection.scalar(select(HEARTBEAT.c.started_at).where(HEARTBEAT.c.id == WISH))
     if wished_at is None:
         return []
     oldest = _oldest(connection, now)
@@ -49,7 +49,9 @@ def waiting(connection: Connection, now: Micros) -> list[str]:
 
 def _oldest(connection: Connection, now: Micros) -> Mapping[str, Micros]:
     """When the oldest living process of each role started."""
-    query = select(BEAT.c.role, BEAT.c.started_at).where(BEAT.c.id != WISH, BEAT.c.at >= now - ALIVE_WITHIN)
+    query = select(HEARTBEAT.c.role, HEARTBEAT.c.started_at).where(
+        HEARTBEAT.c.id != WISH, HEARTBEAT.c.at >= now - ALIVE_WITHIN
+    )
     found: dict[str, Micros] = {}
     for role, started_at in connection.execute(query):
         found[role] = min(started_at, found.get(role, started_at))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from hub.core.locks import lead, role_lock
+from hub.core.wakeup import CONNECTIONS, MESSAGES, listening
 from hub.inbox.sql import open_inbox
 from hub.runtime.apply.loop import ApplyRole
 from hub.runtime.apply.mappers import hooks_of, mapper_of
@@ -15,7 +17,7 @@ from hub.runtime.process.side_threads import SideThreads
 LEAVE_S = 5.0  # for reading threads to leave their groups
 
 
-def run_apply(hub: Installation, stop: threading.Event) -> None:
+def run_apply(hub: Installation, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Blocks until `stop`. Raises ConfigurationError on SQLite if another apply role holds the lock, and whatever ended
     the reading of topics: a role that no longer reads them must not look alive."""
     lock = role_lock(hub.engine, "apply")
@@ -24,8 +26,12 @@ def run_apply(hub: Installation, stop: threading.Event) -> None:
     inbox = open_inbox(hub.settings, hub.engine)
     side_threads = SideThreads(stop)
     try:
-        side_threads.start("consumers", lambda: Consumers(hub, inbox).run(stop))
-        ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch).run(stop)
+        consumers = Consumers(hub, inbox)
+        role = ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch)
+        side_threads.start("consumers", lambda: consumers.run(stop))
+        with listening(hub.engine, {MESSAGES: role.wake, CONNECTIONS: consumers.wake}):
+            ready()
+            role.run(stop)
     finally:
         stop.set()
         side_threads.join(LEAVE_S)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from hub.core.clock import HOUR
 from hub.core.locks import RoleLock, lead, role_lock
 from hub.core.logging import logger
+from hub.core.wakeup import CONNECTIONS, DELIVERIES, listening
 from hub.mapping.versions.watch import Mappings
 from hub.outbox.engine.lane import Ports
 from hub.outbox.engine.loop import Engine
@@ -27,7 +29,9 @@ class DeliverRole:
         mappings = Mappings(hub.engine, hub.folders)
         ports = Ports(People(hub.vault.digest), mappings.outbound, hub.vault, hub.settings.allow_private_hosts)
         policy = Policy(horizon_us=hub.settings.retry_hours * HOUR)
-        self._engine = Engine(hub.engine, LiveConnections(hub).snapshot, ports, policy=policy)
+        self._live = LiveConnections(hub)
+        self._engine = Engine(hub.engine, self._live.snapshot, ports, policy=policy)
+        hub.reports["lanes"] = self._engine.waits
 
     def recover(self) -> int:
         """Put right what an earlier process left under way; before the first step. How many deliveries."""
@@ -41,6 +45,15 @@ class DeliverRole:
         """Rounds until nothing is under way and nothing is due. Raises TimeoutError."""
         self._engine.settle(timeout_s)
 
+    def wake(self) -> None:
+        """From any thread: there may be something to send."""
+        self._engine.wake()
+
+    def look_at_connections(self) -> None:
+        """From any thread: a connection has changed."""
+        self._live.look_again()
+        self._engine.wake()
+
     def run(self, stop: threading.Event) -> None:
         """Rounds until `stop`; calls under way are let end, for a few seconds."""
         found = self.recover()
@@ -50,7 +63,7 @@ class DeliverRole:
         self._engine.run(stop)
 
 
-def run_deliver(hub: Installation, stop: threading.Event) -> None:
+def run_deliver(hub: Installation, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Blocks until `stop`. On PostgreSQL a second process stands by; on SQLite it raises ConfigurationError."""
     lock = role_lock(hub.engine, "deliver")
     if not lead(lock, "deliver", stop):
@@ -59,7 +72,10 @@ def run_deliver(hub: Installation, stop: threading.Event) -> None:
     watch = threading.Thread(target=_watch, args=(lock, stop, lost), name="lock", daemon=True)
     watch.start()
     try:
-        DeliverRole(hub).run(stop)
+        role = DeliverRole(hub)
+        with listening(hub.engine, {DELIVERIES: role.wake, CONNECTIONS: role.look_at_connections}):
+            ready()
+            role.run(stop)
     finally:
         stop.set()
         watch.join()

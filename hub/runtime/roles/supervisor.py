@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import gc
 import importlib
+import mmap
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -24,10 +26,12 @@ from setproctitle import setproctitle
 from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.runtime.process.lifeline import PARENT_ENV
+from hub.sdk.errors import ConfigurationError
 
 ROLES = ("web", "apply", "deliver", "schedule")
 STOP_S = 9.0  # the whole hub stops within ten seconds of SIGTERM
 BACKOFF_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+SOON = 3  # so many steps of it, and no more, for what is worth starting again soon
 HEALTHY_AFTER_S = 30.0  # a role that ran this long starts again without delay
 LOOK_S = 0.1
 CODE = ("start", "web", "apply", "deliver", "schedule")
@@ -36,20 +40,27 @@ CODE = ("start", "web", "apply", "deliver", "schedule")
 
 @dataclass
 class Child:
-    """One role's process and how often it has failed in a row."""
+    """One role's process and how often it has died young in a row."""
 
     role: str
     pid: int | None = None
     started_at: float = 0.0
     start_at: float = 0.0
-    failures: int = field(default=0)
+    failures: int = 0
+    readiness: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 1))
+    """A byte that the process shares with this one: 1 once the role has all it needs."""
 
-    def start(self, now: float) -> None:
+    def start(self, now: float, listener: socket.socket) -> None:
+        self.readiness[0] = 0
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become(self.role, parent)
+            _become(self, parent, listener)
         self.pid, self.started_at = pid, now
+
+    def note_ready(self) -> None:
+        """Called in the role's own process."""
+        self.readiness[0] = 1
 
     def status(self) -> int | None:
         """The exit code once it has ended; minus the signal if one ended it."""
@@ -57,11 +68,20 @@ class Child:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         return os.waitstatus_to_exitcode(status) if pid else None
 
-    def schedule_restart(self, now: float) -> float:
-        """Note the death of the process; returns the seconds until it is started again."""
+    def schedule_restart(self, now: float, status: int) -> float:
+        """Note the death of the process; returns the seconds until it is started again.
+
+        They grow with each death within HEALTHY_AFTER_S of its start: to the longest for a role that ends before it is
+        ready, since trying again will hardly help it; to the first SOON steps for one that had been ready or was killed,
+        and for the web role, whose senders wait.
+        """
         self.pid = None
-        self.failures = 0 if now - self.started_at > HEALTHY_AFTER_S else self.failures + 1
-        delay = BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1] if self.failures else 0.0
+        if now - self.started_at > HEALTHY_AFTER_S:
+            self.failures, self.start_at = 0, now
+            return 0.0
+        cannot_start = status > 0 and not self.readiness[0] and self.role != "web"
+        self.failures = min(self.failures + 1, len(BACKOFF_S) if cannot_start else SOON)
+        delay = BACKOFF_S[self.failures - 1]
         self.start_at = now + delay
         return delay
 
@@ -75,26 +95,42 @@ def load() -> None:
     gc.freeze()  # the collector would touch, and so copy, what the roles share
 
 
-def supervise(stop: threading.Event, roles: Sequence[str] = ROLES) -> None:
-    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds."""
+def supervise(
+    stop: threading.Event,
+    listener: socket.socket,
+    roles: Sequence[str] = ROLES,
+    *,
+    each_round: Callable[[], None] = lambda: None,
+) -> None:
+    """Keep every role running until `stop` is set, then stop them all within STOP_S seconds.
+
+    The listener stays open here: while the web role starts again, senders wait instead of being turned away.
+    `each_round` is called every LOOK_S; it runs in this process, which forks, so it leaves no thread and no connection.
+    """
     children = [Child(role) for role in roles]
     while not stop.is_set():
         now = time.monotonic()
         for child in children:
-            _look_after(child, now)
+            _look_after(child, now, listener)
+        each_round()
         stop.wait(LOOK_S)
+    listener.close()
     _stop(children)
     logger("runtime").info("stopped")
 
 
-def _become(role: str, parent: int) -> NoReturn:
+def _become(child: Child, parent: int, listener: socket.socket) -> NoReturn:
     """What a forked child does: play the role, then end without returning into the supervisor's code."""
-    status = 1
+    status, role = 1, child.role
     try:
         os.environ[PARENT_ENV] = str(parent)
         setproctitle(f"hub run {role}")
-        importlib.import_module("hub.runtime.roles.start").run_role(role, Settings())
+        if role != "web":
+            listener.close()
+        importlib.import_module("hub.runtime.roles.start").run_role(role, Settings(), listener, child.note_ready)
         status = 0
+    except ConfigurationError as error:
+        logger("runtime").error("role cannot run", role_name=role, why=str(error))
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
     except BaseException:  # noqa: BLE001 - whatever ended the role, this process must not return
@@ -105,10 +141,10 @@ def _become(role: str, parent: int) -> NoReturn:
         os._exit(status)
 
 
-def _look_after(child: Child, now: float) -> None:
+def _look_after(child: Child, now: float, listener: socket.socket) -> None:
     if child.pid is None:
         if now >= child.start_at:
-            child.start(now)
+            child.start(now, listener)
         return
     status = child.status()
     if status is None:
@@ -117,7 +153,7 @@ def _look_after(child: Child, now: float) -> None:
         child.pid = None
         logger("runtime").info("role starts again", role_name=child.role)
         return
-    delay = child.schedule_restart(now)
+    delay = child.schedule_restart(now, status)
     logger("runtime").error(
         "role ended; it is started again", ended=child.role, status=status, again_in_s=delay, failures=child.failures
     )

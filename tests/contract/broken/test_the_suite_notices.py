@@ -12,6 +12,7 @@ import pytest
 from hub.check import IN_THE_HUB, checks, run
 from hub.registry.discovery import discover
 from hub.registry.scaffold import scaffold
+from hub.sdk.json import loads
 from hub.sdk.kit.suite.runner import (
     EVERY_CONNECTOR,
     EVERY_DESTINATION,
@@ -100,6 +101,15 @@ def test_every_check_has_a_broken_connector_that_fails_it():
 
     assert [name for name, _, _ in tables if name not in noticed] == []
     assert {"has-a-mapping", "maps: messages", "arrives: profiles"} <= noticed
+
+
+def test_a_hub_that_stores_what_it_is_told_fails_the_check_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr("hub.outbox.engine.workers.storable_reports", lambda reports: reports)
+    monkeypatch.setattr("hub.sdk.json.loads_storable", loads)
+    name = _unbroken("longway", tmp_path)
+    named = {check.name: check for check in checks(discover(str(tmp_path))[name])}
+    problem = verdict(named["poisoned-answers"]).problem
+    assert "could not be stored" in problem
 
 
 def test_slips_are_told_apart_by_the_problem_that_is_found(tmp_path):

@@ -18,6 +18,7 @@ from hub.ledger import store as ledger
 from hub.ledger.values import AttemptEnd, AttemptRecord, AttemptStart, Run
 from hub.outbox.tables import DELIVERY
 from hub.runtime.process import heartbeat
+from tests.heartbeats import roles_live
 from tests.rooms.api.conftest import NOW, Api
 
 _ids = itertools.count(1)
@@ -369,22 +370,26 @@ def test_no_body_whatever_breaks_a_door(api: Api) -> None:
 # ── health ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def leave_beat(api: Api, role: str, *, lived: int, ago: int) -> None:
+def leave_heartbeat(api: Api, role: str, *, lived: int, ago: int) -> None:
     at = clock.now() - ago * SECOND
     with write(api.engine) as database:
-        row = {"id": new_id(), "role": role, "started_at": at - lived * SECOND, "at": at}
-        database.execute(heartbeat.BEAT.insert(), row)
+        row = {"id": new_id(), "role": role, "started_at": at - lived * SECOND, "at": at, "report": "{}"}
+        database.execute(heartbeat.HEARTBEAT.insert(), row)
 
 
 def test_health_needs_no_key_and_names_every_trouble(api: Api) -> None:
     assert api.http.get("/healthz").json == {"status": "ok"}
+    roles_live(api.engine)
     ready = api.http.get("/readyz")
     assert (ready.status_code, ready.json["troubles"]) == (200, {})
     assert ready.json["messages_waiting"] == 0
+    assert ready.json["roles"]["apply"]["processes"] == 1
 
-    leave_beat(api, "deliver", lived=1_000, ago=45)
+    with write(api.engine) as database:
+        heartbeat.forget(database)
+    leave_heartbeat(api, "deliver", lived=1_000, ago=45)
     for _ in range(3):
-        leave_beat(api, "apply", lived=1, ago=30)
+        leave_heartbeat(api, "apply", lived=1, ago=30)
     crm = api.add_destination()
     api.add_deliveries(crm["id"], "ann")
     with write(api.engine) as database:
@@ -393,7 +398,8 @@ def test_health_needs_no_key_and_names_every_trouble(api: Api) -> None:
     ready = api.http.get("/readyz")
     assert ready.status_code == 503
     assert "crashed 3 times" in ready.json["troubles"]["role_apply"]
-    assert "no sign of life" in ready.json["troubles"]["role_deliver"]
+    assert "no heartbeat" in ready.json["troubles"]["role_deliver"]
+    assert ready.json["troubles"]["role_schedule"] == "it is not running"
     assert 100 <= ready.json["oldest_delivery_age_seconds"] < 200
     text = api.http.get("/metrics").text
     assert 'hub_role_crashes{role="apply"} 3' in text

@@ -17,6 +17,7 @@ from hub.inbox import commit, kafka
 from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest, Message
 from hub.sdk.values import RawMessage
+from tests.guards import keep
 from tests.kafka import ONE_BY_ONE, Kafka, broker
 
 CONNECTION = "01J00000000000000000000001"
@@ -33,6 +34,7 @@ def accepted(*ids: str, connection_id: str = CONNECTION, at: Micros = NOW) -> Ac
 @pytest.fixture(scope="session")
 def kafka_broker() -> Iterator[Kafka]:
     with broker() as running:
+        keep(running.process.pid)
         yield running
 
 

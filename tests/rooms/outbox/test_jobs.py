@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from hub.core.database import write
 from hub.outbox.queue import claim
 from hub.outbox.rules import Stopping
 from hub.registry import store as registry
+from hub.sdk.values import Request
 from tests.rooms.outbox.world import World, settle
 
 
@@ -98,6 +100,38 @@ def test_what_is_kept_for_a_job_is_stored_as_it_is_and_gone_with_the_job(hub: Wo
     later(hub, 5.1)
     assert {(hub.state(one), hub.row(one).find_by, hub.row(one).pushing) for one in made} == {("sent", "", "")}
     assert all(set(hub.pushed(person)) == {"name"} for person in odd)
+
+
+def test_the_end_of_a_job_lets_nobody_go_whose_call_is_still_under_way(hub: World):
+    hub.people.merged["u1"] = "u2"
+    hub.people.knows("u2", name="Ada")
+    imported = hub.decides("u1")
+    hub.vendor.says(200, {"u2": "job"}, path="/profiles")
+    settle(hub.engine)
+    called, may_answer = threading.Event(), threading.Event()
+
+    def wait(request: Request) -> None:
+        if request.path == "/events":
+            called.set()
+            assert may_answer.wait(10)
+
+    hub.vendor.before = wait
+    bought = hub.decides("u2", "events", record={"event": {"id": "e1"}})
+    hub.passes(0.2)
+    hub.engine.step()
+    assert called.wait(10)
+    hub.passes(5.1)
+    while hub.state(imported) != "sent":
+        hub.engine.step() or hub.engine._listen(0.01)
+    returned = hub.decides("u1", "events", record={"event": {"id": "e2"}})
+    [lane] = hub.engine._lanes.values()
+    lane.look_at = 0.0
+    hub.engine.step()
+    states = hub.state(bought), hub.state(returned)
+    may_answer.set()
+    assert states == ("sending", "waiting"), "calls of one person go one at a time, whatever id they were decided for"
+    hub.delivers()
+    assert (hub.state(bought), hub.state(returned), hub.vendor.overlaps) == ("sent", "sent", [])
 
 
 def test_deliveries_that_are_due_together_go_in_the_order_of_their_ids(hub: World):

@@ -15,13 +15,13 @@ from sqlalchemy import Engine
 from connectors.kafka.connector import Kafka as Connector
 from hub.admin import connections
 from hub.core.settings import Settings
-from hub.outbox.engine.lane import open_sender
 from hub.outbox.wire import kafka as publisher
 from hub.outbox.wire.checks import check_destination
 from hub.outbox.wire.http import Sender
 from hub.outbox.wire.kafka import Publisher
 from hub.outbox.wire.masking import Mask
 from hub.outbox.wire.private_hosts import PrivateAddress
+from hub.outbox.wire.senders import open_sender
 from hub.registry.values import Connection
 from hub.sdk.declared import build
 from hub.sdk.errors import ConfigurationError, Retryable
@@ -393,7 +393,7 @@ def test_a_broker_has_no_other_requests_than_its_metadata(cluster, topic):
 def test_a_hub_that_publishes_nothing_never_loads_the_client():
     code = """
 import sys
-import hub.runtime.deliver, hub.cli
+import hub.runtime.roles.deliver, hub.cli
 from hub.registry.discovery import discover
 discover()["kafka"].subject()
 assert "confluent_kafka" not in sys.modules

@@ -7,11 +7,11 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.core.bulk import table
 from hub.core.database import write
 from hub.mapping.anonymous import anonymous_key, is_anonymous
 from hub.mapping.model import REMOVED, Event
 from hub.profiles import tables
-from hub.profiles.bulk import table
 from tests.rooms.profiles.people import NOW, SECOND, applied, change, exported, merge
 
 PEOPLE = st.sampled_from(["u1", "u2", "u3", "é4", anonymous_key("anonymous_id", "x"), anonymous_key("mpid", "u1")])

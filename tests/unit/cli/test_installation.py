@@ -15,7 +15,11 @@ from hub.core import clock
 from hub.core.clock import SECOND
 from hub.core.database import write
 from hub.core.ids import new_id
-from hub.runtime.process.heartbeat import BEAT
+from hub.core.listener import listen
+from hub.runtime.process.heartbeat import HEARTBEAT
+from hub.runtime.process.report import report_of
+from hub.runtime.roles.supervisor import ROLES
+from tests.heartbeats import roles_live
 from tests.unit.cli.conftest import Shell
 from tests.unit.cli.test_things import BRAZE
 
@@ -41,7 +45,7 @@ def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
         ({"HUB_PORT": "many"}, "HUB_PORT is not usable"),
         ({"HUB_SEEN_DAYS": "0"}, "HUB_SEEN_DAYS is not usable"),
         ({"HUB_DATABASE_URL": "the-password"}, "HUB_DATABASE_URL is not a database URL"),
-        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL is not a database URL"),
+        ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL names nonsense"),
         ({"HUB_DATABASE_URL": "postgresql://hub:the-password@127.0.0.1:1/hub"}, "cannot be reached"),
         ({"HUB_DATA_DIR": "/dev/null/hub"}, "/dev/null"),
     ],
@@ -49,7 +53,7 @@ def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
 def test_a_wrong_environment_is_one_sentence_without_its_secrets(
     shell: Shell, environment: dict[str, str], sentence: str
 ) -> None:
-    told = shell.error("sources", "list", **environment)
+    told = shell.error("sources", "add", "segment", "--name", "web", **environment)
 
     assert sentence in told
     assert "the-password" not in told
@@ -64,14 +68,83 @@ def test_another_key_than_the_secrets_were_stored_with(shell: Shell) -> None:
     assert any(each["level"] == "error" and "HUB_SECRET_KEY" in each["text"] for each in json.loads(result.stdout))
 
 
+def runs(shell: Shell, *roles: str, **report: object) -> None:
+    """These roles live, and report what a role of this shell would, but for what is given."""
+    roles_live(shell.installation.engine, *roles, report=report_of(shell.installation) | report)
+
+
+def diagnosis(shell: Shell, **environment: str) -> dict[str, str]:
+    """Sentence to level; the exit code is 1 with an error among them, else 0."""
+    result = shell.run("doctor", "--json", **environment)
+    found = {each["text"]: each["level"] for each in json.loads(result.stdout)}
+    assert result.exit_code == ("error" in found.values()), result.output
+    return found
+
+
+def levels(found: dict[str, str], text: str) -> list[str]:
+    return [level for each, level in found.items() if text in each]
+
+
 def test_the_doctor_finds_a_healthy_hub_healthy(shell: Shell) -> None:
     shell.text("destinations", "add", "braze", "--name", "crm", *BRAZE)
+    runs(shell, *ROLES)
 
-    found = shell.json("doctor")
-    assert {each["level"] for each in found} <= {"ok", "warning"}
-    texts = " ".join(each["text"] for each in found)
-    assert "The database answers (sqlite)." in texts
-    assert "1 connections" in texts
+    found = diagnosis(shell)
+    assert set(found.values()) <= {"ok", "warning"}, found
+    for text in ("The database answers (sqlite).", "1 connections", "The role apply runs since"):
+        assert levels(found, text) == ["ok"], text
+
+
+def test_the_doctor_of_a_stopped_hub_says_that_it_is_not_running(shell: Shell) -> None:
+    assert levels(diagnosis(shell), "The hub is not running: there is none in") == ["error"]
+    assert not (shell.folder / "hub.db").exists(), "asking makes no hub"
+
+    shell.text("sources", "add", "segment", "--name", "web")
+    assert levels(diagnosis(shell), "The hub is not running: no role leaves heartbeats") == ["error"]
+
+    runs(shell, "web", "apply", "schedule")
+    found = diagnosis(shell)
+    assert levels(found, "The role deliver: it is not running.") == ["error"]
+    assert levels(found, "The role web runs since") == ["ok"]
+
+
+def test_the_doctor_speaks_of_the_connectors_of_the_running_hub_and_not_of_its_own(
+    shell: Shell, tmp_path: Path
+) -> None:
+    shell.text("destinations", "add", "braze", "--name", "crm", *BRAZE)
+    everything = report_of(shell.installation)["connectors"]
+    lacking = [name for name in everything if name != "braze"]
+    runs(shell, "web", "apply", "schedule")
+    runs(shell, "deliver", connectors=lacking, connectors_path="/srv/gone", missing_folders=["/srv/gone"],
+         broken={"braze": "SyntaxError in line 7"})  # fmt: skip
+
+    found = diagnosis(shell, HUB_CONNECTORS_PATH=str(tmp_path / "nowhere"))
+    for text in (
+        "/srv/gone does not exist for the role deliver; correct HUB_CONNECTORS_PATH",
+        "The connector 'braze' cannot be loaded by the role deliver: SyntaxError in line 7",
+        "The connector 'braze' is not there for the role deliver; `hub connectors reload`",
+        "The destination 'crm' needs the connector 'braze', which the role deliver cannot use",
+    ):
+        assert levels(found, text) == ["error"], text
+    assert levels(found, "in this shell, but /srv/gone for the role deliver") == ["warning"]
+    assert levels(found, f"{tmp_path / 'nowhere'} does not exist") == ["warning"]
+
+
+def test_the_doctor_names_a_broken_mapping_file(shell: Shell) -> None:
+    source = shell.json("sources", "add", "segment", "--name", "web")
+    runs(shell, *ROLES, mappings={source["id"]: "segment.yaml:12:3: there is no 'profil' here"})
+    assert levels(diagnosis(shell), "The mapping 'segment' of 'web' is broken") == ["error"]
+    assert levels(diagnosis(shell), "segment.yaml:12:3") == ["error"]
+
+
+def test_the_doctor_warns_of_files_that_others_may_read(shell: Shell) -> None:
+    shell.text("sources", "add", "segment", "--name", "web")
+    runs(shell, *ROLES)
+    for path in (shell.folder, *shell.folder.iterdir()):
+        path.chmod(0o700)
+    assert levels(diagnosis(shell), "Others on this machine may read") == []
+    (shell.folder / "hub.db").chmod(0o644)
+    assert levels(diagnosis(shell), "Others on this machine may read hub.db") == ["warning"]
 
 
 def test_the_doctor_finds_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
@@ -84,7 +157,10 @@ def test_the_doctor_finds_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
     with write(shell.installation.engine) as database:
         for _ in range(3):
             at = clock.now() - 30 * SECOND
-            database.execute(BEAT.insert(), {"id": new_id(), "role": "apply", "started_at": at - SECOND, "at": at})
+            database.execute(
+                HEARTBEAT.insert(),
+                {"id": new_id(), "role": "apply", "started_at": at - SECOND, "at": at, "report": "{}"},
+            )
 
     result = shell.run("doctor", "--json", HUB_CONNECTORS_PATH=str(tmp_path / "connectors"), HUB_KAFKA_BOOTSTRAP="k:9")
     found = {each["text"]: each["level"] for each in json.loads(result.stdout)}
@@ -302,3 +378,49 @@ def test_every_command_module_exists() -> None:
     for command, module in MODULES.items():
         name = f"{command}_" if iskeyword(command) else command
         assert hasattr(importlib.import_module(f"hub.cli.{module}"), name)
+
+
+def test_a_mistyped_command_is_told_with_the_nearest_ones(shell: Shell) -> None:
+    for typed, meant in (("souces", "sources"), ("distribution", "distributions"), ("dead", "`hub --help`")):
+        result = shell.run(typed, "list")
+        assert result.exit_code == 2
+        assert f"There is no command {typed!r};" in result.stderr
+        assert meant in result.stderr
+
+
+def test_another_database_than_the_two_is_told_by_name(shell: Shell) -> None:
+    told = shell.error("sources", "list", HUB_DATABASE_URL="mysql://hub:the-password@db/hub")
+    assert "HUB_DATABASE_URL names mysql" in told
+    assert "the-password" not in told
+
+
+@pytest.mark.parametrize(
+    "line", ["sources list", "log", "deliveries list", "campaigns list", "profiles list", "schema show"]
+)
+def test_a_command_that_only_reads_makes_no_hub(shell: Shell, line: str) -> None:
+    nowhere = shell.folder / "not-here-yet"
+    result = shell.run(*line.split(), "--json", HUB_DATA_DIR=str(nowhere))
+    assert (result.exit_code, result.stdout.strip()) in {(0, "[]"), (0, "")}
+    assert f"There is no hub in {nowhere} yet" in result.stderr
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("command", [("serve",), ("run", "web")])
+def test_a_taken_port_ends_a_hub_before_anything_of_it_starts(shell: Shell, command: tuple[str, ...]) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = str(taken.getsockname()[1])
+        told = shell.error(*command, HUB_PORT=port)
+
+    assert told.startswith(f"Port {port} of 127.0.0.1 is taken by process {os.getpid()} (")
+    assert told.endswith("; stop that, or choose another port with HUB_PORT.")
+    assert not (shell.folder / "hub.db").exists(), "it ended before it made its tables"
+
+
+def test_a_sandbox_whose_port_is_taken_says_so(shell: Shell) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        told = shell.error("sandbox", "--port", str(port - 1))
+
+    assert told.startswith(f"Port {port} of 127.0.0.1 is taken by process {os.getpid()} (")
+    assert told.endswith("choose another port with --port.")
+    assert "--host 'no-such.invalid' cannot be resolved" in shell.error("sandbox", "--host", "no-such.invalid")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hub.registry.discovery import discover
-from hub.sdk.kit.simulator.sandbox_page import sandbox
+from hub.sdk.kit.sandbox_page import sandbox
 from tests.unit.cli.conftest import Shell
 
 FILE = """

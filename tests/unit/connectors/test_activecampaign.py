@@ -65,7 +65,8 @@ def profiles(bench: Bench, count: int, **bad: dict[str, Any]) -> list[AnyPush]:
 
 def found_by(bench: Bench, flow: Any) -> list[Finding]:
     classify_ = bench.destination.classify
-    send = bench.kept.through(bench.send, classify_, bench.clock)  # so that what a call makes stale is forgotten
+    # so that what a call makes stale is forgotten
+    send = bench.kept.through(bench.send, classify_, lambda: bench.clock().timestamp())
     return list(run_flow([], flow, send, classify_, lambda _reports: None).value)
 
 

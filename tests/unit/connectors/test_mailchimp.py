@@ -325,14 +325,13 @@ def test_missing_merge_fields_are_made_once_and_misfits_are_told(bench: Bench) -
         "email_address": "string",
         "merge_fields.ADDRESS.addr1": "string",
         "merge_fields.TIER": "string",
-        "merge_fields.VOUCH_QR": "string",
         "merge_fields.BORN": "date",
         "merge_fields.POINTS": "string",
     }
     findings = _findings(bench, Wanted({Operation.PROFILES: kinds}))
-    assert [one.level for one in findings] == ["ok", "ok", "ok", "warning"]
+    assert [one.level for one in findings] == ["ok", "ok", "warning"]
     fields = _vendor(bench).fields
-    assert (fields["TIER"], fields["VOUCH_QR"], fields["BORN"]) == ("text", "imageurl", "date")
+    assert (fields["TIER"], fields["BORN"]) == ("text", "date")
     assert [one.level for one in _findings(bench, Wanted({Operation.PROFILES: kinds}))] == ["warning"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.inbox.codec import MAX_ID, ROW_MESSAGES, decode, encode, identify, storable
+from hub.inbox.codec import MAX_ID, ROW_MESSAGES, bounded_id, decode, encode, identify
 from hub.inbox.values import AcceptedRequest
 from hub.sdk.values import RawMessage
 
@@ -63,15 +63,15 @@ def test_an_empty_id_is_no_id():
 
 @pytest.mark.parametrize("message_id", ["x" * (MAX_ID + 1), "a\0b", "\ud800", "ü" * 10_000])
 def test_ids_a_database_refuses_are_stored_as_hashes(message_id):
-    stored = storable(message_id)
+    stored = bounded_id(message_id)
     assert stored.startswith("hash:")
     assert len(stored) <= MAX_ID
-    assert stored == storable(message_id) != storable(message_id + "!")
+    assert stored == bounded_id(message_id) != bounded_id(message_id + "!")
 
 
 @pytest.mark.parametrize("message_id", ["a", "x" * MAX_ID, "zoë", "😀", " spaced "])
 def test_other_ids_are_stored_as_they_are(message_id):
-    assert storable(message_id) == message_id
+    assert bounded_id(message_id) == message_id
 
 
 @given(
@@ -92,7 +92,7 @@ def test_a_row_is_decoded_to_what_was_encoded(messages):
     found = list(decode("c", 7, row.heads, row.bodies))
     assert row.message_count == len(messages)
     assert [(m.message_id, m.body, m.profile_hint, m.is_authentic, m.received_at) for m in found] == [
-        (storable(m.dedup_key), m.body, m.profile_hint, m.authentic, 7) for m in messages
+        (bounded_id(m.dedup_key), m.body, m.profile_hint, m.authentic, 7) for m in messages
     ]
 
 

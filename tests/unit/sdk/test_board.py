@@ -5,7 +5,7 @@ from __future__ import annotations
 import requests
 
 from hub.registry.discovery import discover
-from hub.sdk.kit.simulator.sandbox_page import sandbox
+from hub.sdk.kit.sandbox_page import sandbox
 
 KEY = "sandbox-braze-key"
 

@@ -1,4 +1,4 @@
-"""What the kit's bench keeps of the hub's sender: answers for a while, fetched tokens, limits of a batch."""
+"""What the kit's bench keeps of the hub's sender: fetched tokens, limits of a batch."""
 
 from __future__ import annotations
 
@@ -8,57 +8,13 @@ from typing import Any
 import pytest
 
 from hub.registry.discovery import discover
-from hub.sdk.contract import by_status
 from hub.sdk.errors import AuthFailed, Unreadable
 from hub.sdk.kit import ManualClock, in_memory
-from hub.sdk.kit.bench.batches import form
-from hub.sdk.kit.bench.vendor_session import KeptAnswers, Tokens
+from hub.sdk.kit.bench.batches import batches_of
+from hub.sdk.kit.bench.vendor_session import Tokens
 from hub.sdk.values import ClientCredentials, Item, Operation, Rejected, Request, Response, Route, Secret
 
 CLOCK = ManualClock()
-LOOK = Request("GET", "/fields", cache_for_s=60, cache_key="fields")
-
-
-class Line:
-    """Counts calls and answers with their number."""
-
-    def __init__(self, status: int = 200) -> None:
-        self.calls = 0
-        self.status = status
-        self.kept = KeptAnswers()
-        self.clock = ManualClock()
-        self.send = self.kept.through(self.answer, lambda _request, answer: by_status(answer), self.clock)
-
-    def answer(self, _request: Request) -> Response:
-        self.calls += 1
-        return Response(self.status, {}, str(self.calls).encode(), self.clock())
-
-
-def test_an_answer_is_kept_for_its_time():
-    line = Line()
-    assert [line.send(LOOK).body, line.send(LOOK).body] == [b"1", b"1"]
-    line.clock.advance(61)
-    assert line.send(LOOK).body == b"2"
-
-
-def test_a_failure_is_not_kept_nor_what_was_not_asked_to_be():
-    failing = Line(500)
-    assert [failing.send(LOOK).body, failing.send(LOOK).body] == [b"1", b"2"]
-    plain = Line()
-    assert [plain.send(replace(LOOK, cache_for_s=None)).body for _ in range(2)] == [b"1", b"2"]
-
-
-def test_a_call_can_make_an_answer_stale():
-    line = Line()
-    line.send(LOOK)
-    line.send(Request("POST", "/fields", forget=("fields",)))
-    assert line.send(LOOK).body == b"3"
-
-
-def test_without_a_key_the_call_itself_is_the_key():
-    line = Line()
-    one, other = Request("GET", "/a", cache_for_s=60), Request("GET", "/a", query={"page": 2}, cache_for_s=60)
-    assert [line.send(each).body for each in (one, other, one, other)] == [b"1", b"2", b"1", b"2"]
 
 
 # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,7 +98,7 @@ def _sizes(destination: Any, people: int, each: int = 1) -> list[int]:
         for push in bench.pushes(Operation.PROFILES, people)
         for again in range(each)
     ]
-    batches, refused = form(destination, pushes, CLOCK())
+    batches, refused = batches_of(destination, pushes, CLOCK())
     assert not refused
     return [len(batch.records) for batch in batches]
 
@@ -156,6 +112,6 @@ def test_batches_keep_items_bytes_and_items_per_person():
 
 def test_an_element_that_is_too_large_is_refused_before_sending():
     bench = in_memory(discover()["braze"].subject())
-    batches, refused = form(Limited(50, item_bytes=20), bench.pushes(Operation.PROFILES, 1), CLOCK())
+    batches, refused = batches_of(Limited(50, item_bytes=20), bench.pushes(Operation.PROFILES, 1), CLOCK())
     assert batches == []
     assert [(type(one), one.code) for one in refused] == [(Rejected, "too_large")]

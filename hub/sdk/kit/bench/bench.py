@@ -15,10 +15,10 @@ from hub.sdk.contract import Destination, Flow
 from hub.sdk.declared import build, example_settings, secret_fields
 from hub.sdk.errors import ConfigurationError, DeliveryError, Retryable, Split
 from hub.sdk.flow import FlowEnd, Named, run_flow
-from hub.sdk.kit.bench.batches import form
+from hub.sdk.kept_answers import KeptAnswers
+from hub.sdk.kit.bench.batches import batches_of
 from hub.sdk.kit.bench.http import Sender, without_network
 from hub.sdk.kit.bench.pushes import example_push
-from hub.sdk.kit.bench.vendor_session import KeptAnswers
 from hub.sdk.kit.simulator.base import ManualClock, Simulator
 from hub.sdk.kit.simulator.broker import publishing
 from hub.sdk.kit.subject import Subject
@@ -70,7 +70,7 @@ class Bench:
         send: Callable[[Request], Response] | None = None,
     ) -> FlowEnd:
         """Run any flow of the destination to its end, over `send` if given; no polls follow."""
-        way = self.kept.through(send or self.send, self.destination.classify, self.clock)
+        way = self.kept.through(send or self.send, self.destination.classify, lambda: self.clock().timestamp())
         return run_flow(records, flow, way, self.destination.classify, report, publishing(self.destination, way))
 
     def pushes(
@@ -95,7 +95,7 @@ class Bench:
 
     def batches(self, pushes: Sequence[AnyPush], limit: int | None = None) -> tuple[list[Batch], list[Rejected]]:
         """Batches by route and group, to the declared limits (or `limit` items), and what was refused before sending."""
-        return form(self.destination, pushes, self.clock(), limit)
+        return batches_of(self.destination, pushes, self.clock(), limit)
 
     def run(self, batch: Batch, send: Callable[[Request], Response] | None = None) -> tuple[FlowEnd, list[Report]]:
         """One attempt at one batch, polls included if it ends in a job."""

@@ -1,52 +1,14 @@
-"""The little of the hub's sender that flows can see: answers kept for a while, and tokens fetched for them."""
+"""The little of the hub's sender that flows can see: tokens fetched for their calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from hub.sdk.contract import Destination, by_status
 from hub.sdk.errors import DeliveryError, Unreadable
-from hub.sdk.flow import Classify, Send
 from hub.sdk.values import Auth, Basic, Bearer, ClientCredentials, Request, Response, Secret
 from hub.sdk.wire import Wire, encode
-
-
-@dataclass
-class KeptAnswers:
-    """Successful answers of requests with `cache_for_s`, by key, until their time is over or a call forgets them."""
-
-    answers: dict[str, tuple[datetime, Response]] = field(default_factory=dict)
-
-    def through(self, send: Send, classify: Classify, clock: Callable[[], datetime]) -> Send:
-        """`send`, but a request whose answer is kept makes no call."""
-
-        def sent(request: Request) -> Response:
-            key = _key(request)
-            until, kept = self.answers.get(key, (None, None))
-            if request.cache_for_s is not None and until is not None and kept is not None and clock() < until:
-                return kept
-            try:
-                answer = send(request)
-            finally:
-                for stale in request.forget:  # whatever became of the call: the vendor may have acted
-                    self.answers.pop(stale, None)
-            if request.cache_for_s is not None and classify(request, answer) is None:
-                self.answers[key] = (clock() + timedelta(seconds=request.cache_for_s), answer)
-            return answer
-
-        return sent
-
-    def clear(self) -> None:
-        """Begin anew, as another process would."""
-        self.answers.clear()
-
-
-def _key(request: Request) -> str:
-    return request.cache_key or repr(
-        (request.method, request.host, request.path, request.query, request.json, request.form, request.body)
-    )
 
 
 @dataclass

@@ -28,6 +28,7 @@ from urllib.parse import unquote
 
 from hub.sdk.kit.simulator.exchange import Refused, SimRequest, SimResponse
 from hub.sdk.kit.simulator.faults import Fault, FaultKind, Script
+from hub.sdk.kit.simulator.server import serve
 from hub.sdk.values import EMPTY, Json, Operation
 
 __all__ = ["ManualClock", "Refused", "SimRequest", "SimResponse", "Simulator", "UnexpectedCall", "route"]
@@ -193,8 +194,6 @@ class Simulator:
     @contextmanager
     def serving(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         """Serve over HTTP; gives the base URL. Raises UnexpectedCall at the end if a call was unexpected."""
-        from hub.sdk.kit.simulator.server import serve
-
         with serve(self, host, port) as url:
             self.url = url
             yield url

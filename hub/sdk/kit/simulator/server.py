@@ -16,21 +16,44 @@ import socket
 import socketserver
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
+from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.kit.simulator.exchange import SimRequest, SimResponse
-
-if TYPE_CHECKING:
-    from hub.sdk.kit.simulator.base import Simulator
+from hub.sdk.kit.simulator.faults import Fault, Script
 
 CONTROL = "/_sim/"
 MAX_BODY = 64 * 1024 * 1024
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Served(Protocol):
+    """What the server needs of a simulator."""
+
+    lock: threading.RLock
+    received: list[SimRequest]
+    unexpected: list[str]
+    script: Script
+
+    def take(self, request: SimRequest) -> tuple[SimResponse, Fault | None]: ...
+
+    def state(self) -> Any: ...
+
+    @property
+    def next(self) -> Callable[..., None]: ...
+
+
+class CannotListen(ConfigurationError):
+    """A simulator's port cannot be had. `cause` says why."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        super().__init__(f"Port {port} of {host} cannot be listened on: {cause.strerror or type(cause).__name__}.")
+        self.host, self.port, self.cause = host, port, cause
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -39,7 +62,7 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 256
     block_on_close = False
 
-    def __init__(self, simulator: Simulator, host: str, port: int) -> None:
+    def __init__(self, simulator: Served, host: str, port: int) -> None:
         self.simulator = simulator
         self.open_sockets: set[socket.socket] = set()
         self.guard = threading.Lock()
@@ -150,7 +173,7 @@ def _encode(response: SimResponse, request: SimRequest) -> bytes:
     return head if request.method == "HEAD" else head + content
 
 
-def _control(simulator: Simulator, request: SimRequest) -> SimResponse:
+def _control(simulator: Served, request: SimRequest) -> SimResponse:
     what = request.path.removeprefix(CONTROL)
     with simulator.lock:
         if what == "state":
@@ -187,9 +210,12 @@ def _shown(call: SimRequest) -> dict[str, Any]:
 
 
 @contextmanager
-def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve a simulator until the block ends; gives `http://host:port`."""
-    server = _Server(simulator, host, port)
+def serve(simulator: Served, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve a simulator until the block ends; gives `http://host:port`. Raises CannotListen."""
+    try:
+        server = _Server(simulator, host, port)
+    except OSError as error:
+        raise CannotListen(host, port, error) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

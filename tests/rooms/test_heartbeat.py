@@ -1,4 +1,4 @@
-"""Signs of life: dead roles and crash loops are told, healthy ones and orderly stops are not."""
+"""Heartbeats: dead roles and crash loops are told, healthy ones and orderly stops are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.core.clock import MINUTE, SECOND
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.runtime.process import heartbeat, restart
-from hub.runtime.process.heartbeat import BEAT, beating, forget, health, troubles
+from hub.runtime.process.heartbeat import HEARTBEAT, forget, health, heartbeats, troubles
 from tests.harness import eventually
 
 NOW = 1_800_000_000 * SECOND
@@ -23,25 +23,30 @@ def engine(empty_engine: Engine) -> Engine:
 
 def process(engine: Engine, role: str, *, born: int, died: int = 0) -> None:
     """A process that started `born` seconds ago and gave its last sign `died` seconds ago."""
-    row = {"id": new_id(), "role": role, "started_at": NOW - born * SECOND, "at": NOW - died * SECOND}
+    row = {"id": new_id(), "role": role, "started_at": NOW - born * SECOND, "at": NOW - died * SECOND, "report": "{}"}
     with write(engine) as database:
-        database.execute(BEAT.insert(), row)
+        database.execute(HEARTBEAT.insert(), row)
 
 
 def told(engine: Engine, now: int = NOW) -> dict[str, str]:
+    """What is wrong with the roles of which there is any trace."""
     with read(engine) as database:
-        return dict(troubles(database, now))
+        found = health(database, now)
+        return {role: why for role, why in troubles(found).items() if role in found}
 
 
-def test_nothing_is_wrong_with_a_hub_that_never_ran(engine: Engine) -> None:
-    assert told(engine) == {}
+def test_a_role_that_was_never_started_or_stopped_is_not_running(engine: Engine) -> None:
+    process(engine, "web", born=100)
+    with read(engine) as database:
+        found = troubles(health(database, NOW))
+    assert found == dict.fromkeys(("apply", "deliver", "schedule"), "it is not running")
 
 
 def test_a_healthy_role_is_no_trouble_until_it_falls_silent(engine: Engine) -> None:
     process(engine, "apply", born=1_000)
     assert told(engine) == {}
     assert told(engine, NOW + 19 * SECOND) == {}
-    assert told(engine, NOW + 25 * SECOND) == {"apply": "no sign of life for 25 s"}
+    assert told(engine, NOW + 25 * SECOND) == {"apply": "no heartbeat for 25 s"}
 
 
 def test_three_processes_that_die_young_are_a_crash_loop(engine: Engine) -> None:
@@ -81,7 +86,7 @@ def test_one_process_alive_is_enough_for_its_role(engine: Engine) -> None:
     process(engine, "apply", born=1_000, died=300)
     process(engine, "apply", born=1_000)
     process(engine, "deliver", born=1_000, died=300)
-    assert told(engine) == {"deliver": "no sign of life for 300 s"}
+    assert told(engine) == {"deliver": "no heartbeat for 300 s"}
 
 
 def test_a_new_supervisor_begins_anew(engine: Engine) -> None:
@@ -94,14 +99,14 @@ def test_a_new_supervisor_begins_anew(engine: Engine) -> None:
 
 def rows(engine: Engine) -> list[str]:
     with read(engine) as database:
-        return list(database.scalars(select(BEAT.c.role)))
+        return list(database.scalars(select(HEARTBEAT.c.role)))
 
 
 def test_a_process_leaves_signs_and_takes_them_away_when_it_stops_in_good_order(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
-    with beating(engine, "apply"):
+    with heartbeats(engine, "apply"):
         eventually(lambda: rows(engine) == ["apply"])
         with write(engine) as database:
             forget(database)  # a supervisor elsewhere begins anew
@@ -112,15 +117,15 @@ def test_a_process_leaves_signs_and_takes_them_away_when_it_stops_in_good_order(
 def test_a_process_that_fails_leaves_its_last_sign_as_a_trace(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
     with pytest.raises(KeyError):
-        _fail_while_beating(engine)
+        _fail_while_alive(engine)
     assert rows(engine) == ["apply"]
     late = clock.now() + MINUTE
     with read(engine) as database:
         assert health(database, late)["apply"].crashes == 1
 
 
-def _fail_while_beating(engine: Engine) -> None:
-    with beating(engine, "apply"):
+def _fail_while_alive(engine: Engine) -> None:
+    with heartbeats(engine, "apply"):
         eventually(lambda: rows(engine) == ["apply"])
         raise KeyError
 
@@ -128,8 +133,10 @@ def _fail_while_beating(engine: Engine) -> None:
 def test_old_traces_go_when_the_role_starts_again(engine: Engine) -> None:
     with write(engine) as database:
         old = clock.now() - 60 * MINUTE
-        database.execute(BEAT.insert(), {"id": new_id(), "role": "apply", "started_at": old, "at": old})
-    with beating(engine, "apply"):
+        database.execute(
+            HEARTBEAT.insert(), {"id": new_id(), "role": "apply", "started_at": old, "at": old, "report": "{}"}
+        )
+    with heartbeats(engine, "apply"):
         eventually(lambda: len(rows(engine)) == 1 and told(engine, clock.now()) == {})
 
 
@@ -158,7 +165,7 @@ def test_roles_make_way_one_after_the_other(engine: Engine) -> None:
 
     assert [due(engine, role, born=100) for role in ("web", "apply", "deliver")] == [True, False, False]
     with write(engine) as database:
-        database.execute(BEAT.delete().where(BEAT.c.role == "web"))
+        database.execute(HEARTBEAT.delete().where(HEARTBEAT.c.role == "web"))
     process(engine, "web", born=2)
     assert [due(engine, role, born=100) for role in ("apply", "deliver")] == [True, False]
     assert not due(engine, "web", born=2), "a process that is younger than the wish stays"
@@ -181,7 +188,7 @@ def test_a_wish_is_no_role_that_could_be_missed(engine: Engine) -> None:
 def test_a_process_hears_of_the_wish(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
     heard: list[str] = []
-    with beating(engine, "apply", lambda: heard.append("make way")):
+    with heartbeats(engine, "apply", lambda: heard.append("make way")):
         eventually(lambda: _alive(engine), what="the first sign")
         with write(engine) as database:
             restart.ask(database, clock.now(), "tests")
@@ -192,3 +199,35 @@ def test_a_process_hears_of_the_wish(engine: Engine, monkeypatch: pytest.MonkeyP
 def _alive(engine: Engine) -> bool:
     with read(engine) as database:
         return bool(health(database, clock.now()))
+
+
+# ── what a process reports ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def reported(engine: Engine) -> object:
+    with read(engine) as database:
+        found = health(database, clock.now()).get("deliver")
+    return found and found.report
+
+
+def test_a_process_reports_what_it_has_and_again_when_that_changes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
+    has = {"connectors": ["braze"]}
+    with heartbeats(engine, "deliver", report=lambda: dict(has)):
+        eventually(lambda: reported(engine) == {"connectors": ["braze"]})
+        has["connectors"] = ["acme", "braze"]
+        eventually(lambda: reported(engine) == {"connectors": ["acme", "braze"]})
+        with write(engine) as database:
+            forget(database)
+        eventually(lambda: reported(engine) == has, what="the report being left anew with the row")
+
+
+def test_of_several_processes_the_youngest_speaks(engine: Engine) -> None:
+    for born, version in ((100, "1"), (10, "2"), (50, "3")):
+        row = {"id": new_id(), "role": "web", "started_at": NOW - born * SECOND, "at": NOW}
+        with write(engine) as database:
+            database.execute(HEARTBEAT.insert(), {**row, "report": f'{{"version": "{version}"}}'})
+    with read(engine) as database:
+        assert health(database, NOW)["web"].report == {"version": "2"}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
+from hub.sdk.flow import Classify, Send
 from hub.sdk.values import Request, Response
 from hub.sdk.wire import encode
 
@@ -25,7 +26,7 @@ class _Kept(NamedTuple):
     response: Response
 
 
-class Answers:
+class KeptAnswers:
     """Safe to share between threads. Times are seconds of a monotonic clock."""
 
     def __init__(self, most: int = MOST_ANSWERS, most_bytes: int = MOST_BYTES) -> None:
@@ -79,6 +80,31 @@ class Answers:
             self._forgotten += 1
             for key in keys:
                 self._drop(key)
+
+    def clear(self) -> None:
+        """Begin anew, as another process would."""
+        with self._lock:
+            self._forgotten += 1
+            self._kept.clear()
+            self._bytes = 0
+
+    def through(self, send: Send, classify: Classify, monotonic: Callable[[], float]) -> Send:
+        """`send`, but a request whose answer is kept makes no call, and one that succeeds is kept if it asks for that."""
+
+        def sent(request: Request) -> Response:
+            kept = self.find(request, monotonic())
+            if kept is not None:
+                return kept
+            since = self.moment()
+            try:
+                answer = send(request)
+            finally:
+                self.forget(request.forget)  # whatever became of the call: the vendor may have acted
+            if request.cache_for_s is not None and classify(request, answer) is None:
+                self.keep(request, answer, monotonic(), since)
+            return answer
+
+        return sent
 
     def _drop(self, key: str) -> None:
         kept = self._kept.pop(key, None)

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.outbox.engine.batches import Ready, form
+from hub.sdk.batches import Ready, form
 from hub.sdk.values import Item, Route
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from hub.outbox.wire.answers import Answers, key_of
+from hub.sdk.contract import by_status
+from hub.sdk.kept_answers import KeptAnswers, key_of
+from hub.sdk.kit import ManualClock
 from hub.sdk.values import Request, Response, Secret
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -18,12 +21,12 @@ def answer(body: bytes = b"{}") -> Response:
     return Response(200, {}, body, NOW)
 
 
-def keep(answers: Answers, request: Request, body: bytes = b"{}", at: float = 0.0) -> None:
+def keep(answers: KeptAnswers, request: Request, body: bytes = b"{}", at: float = 0.0) -> None:
     answers.keep(request, answer(body), at, answers.moment())
 
 
 def test_an_answer_is_found_until_its_time_is_over():
-    answers = Answers()
+    answers = KeptAnswers()
     keep(answers, asked("fields"))
     assert answers.find(asked("fields"), 59.9) == answer()
     assert answers.find(asked("fields"), 60.0) is None
@@ -31,13 +34,13 @@ def test_an_answer_is_found_until_its_time_is_over():
 
 
 def test_a_request_that_asks_for_none_gets_none():
-    answers = Answers()
+    answers = KeptAnswers()
     keep(answers, asked("fields"))
     assert answers.find(Request("GET", "/fields", cache_key="fields"), 0.0) is None
 
 
 def test_without_a_key_the_whole_call_is_the_key():
-    answers = Answers()
+    answers = KeptAnswers()
     keep(answers, asked(query={"page": 1}))
     assert answers.find(asked(query={"page": 1}), 1.0)
     for other in (asked(query={"page": 2}), asked(host="other"), asked(headers={"x": "1"}), asked(json={"a": 1})):
@@ -51,7 +54,7 @@ def test_a_key_of_a_call_shows_none_of_its_secrets():
 
 
 def test_what_is_forgotten_is_asked_for_again():
-    answers = Answers()
+    answers = KeptAnswers()
     keep(answers, asked("fields"))
     keep(answers, asked("lists"))
     answers.forget(["fields", "unknown"])
@@ -60,7 +63,7 @@ def test_what_is_forgotten_is_asked_for_again():
 
 
 def test_an_answer_asked_for_before_something_was_forgotten_is_not_kept():
-    answers = Answers()
+    answers = KeptAnswers()
     since = answers.moment()
     answers.forget(["fields"])
     answers.keep(asked("fields"), answer(b"stale"), 0.0, since)
@@ -68,7 +71,7 @@ def test_an_answer_asked_for_before_something_was_forgotten_is_not_kept():
 
 
 def test_the_longest_unused_goes_when_there_are_too_many_or_too_large_ones():
-    answers = Answers(most=2, most_bytes=10)
+    answers = KeptAnswers(most=2, most_bytes=10)
     for name in ("a", "b"):
         keep(answers, asked(name), b"1234")
     assert answers.find(asked("a"), 1.0)
@@ -79,3 +82,45 @@ def test_the_longest_unused_goes_when_there_are_too_many_or_too_large_ones():
     keep(answers, asked("d"), b"too large to be kept")
     keep(answers, asked("e"), b"")
     assert answers.find(asked("e"), 1.0)
+
+
+# ── a line that keeps what it is asked to ──────────────────────────────────────────────────────────────────────────
+
+LOOK = asked("fields")
+
+
+class Line:
+    """Counts calls and answers with their number."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.calls = 0
+        self.status = status
+        self.clock = ManualClock()
+        self.send = KeptAnswers().through(
+            self.answer, lambda _request, answer: by_status(answer), lambda: self.clock().timestamp()
+        )
+
+    def answer(self, _request: Request) -> Response:
+        self.calls += 1
+        return Response(self.status, {}, str(self.calls).encode(), self.clock())
+
+
+def test_an_answer_is_kept_for_its_time():
+    line = Line()
+    assert [line.send(LOOK).body, line.send(LOOK).body] == [b"1", b"1"]
+    line.clock.advance(61)
+    assert line.send(LOOK).body == b"2"
+
+
+def test_a_failure_is_not_kept_nor_what_was_not_asked_to_be():
+    failing = Line(500)
+    assert [failing.send(LOOK).body, failing.send(LOOK).body] == [b"1", b"2"]
+    plain = Line()
+    assert [plain.send(replace(LOOK, cache_for_s=None)).body for _ in range(2)] == [b"1", b"2"]
+
+
+def test_a_call_can_make_an_answer_stale():
+    line = Line()
+    line.send(LOOK)
+    line.send(Request("POST", "/fields", forget=("fields",)))
+    assert line.send(LOOK).body == b"3"

@@ -1,13 +1,19 @@
-"""Forms batches: by route, group and cohort, to the limits the connector declares, one batch at a time per profile."""
+"""Forms batches: by route, group and cohort, to the limits the connector declares, one batch at a time per profile.
+
+The hub and the kit form theirs here, so a connector is tried on the batches that it will be given.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
-from hub.sdk.values import AnyPush, Item, Route
+import orjson
+
+from hub.sdk.values import AnyPush, Batch, Item, Route
 
 
 class Ready(NamedTuple):
@@ -38,13 +44,23 @@ class Formed:
         """What this batch takes from a rate, by unit."""
         return {"call": 1, "item": self.item_count, "profile": len(self.people)}
 
+    def batch(self, now: datetime) -> Batch:
+        """What the connector is given."""
+        items = [item for one in self.ready for item in one.items]
+        return Batch(self.route, self.group, [one.push for one in self.ready], items, now)
+
 
 def form(
-    ready: Iterable[Ready], routes: Mapping[str, Route], closed: Collection[str] = ()
+    ready: Iterable[Ready],
+    routes: Mapping[str, Route],
+    closed: Collection[str] = (),
+    *,
+    in_sequence: bool = False,
 ) -> tuple[list[Formed], list[Ready]]:
     """Batches in the order of their first record, and the records that wait because another batch has their profile.
 
     A record keeps the order it came in; every item of it goes into the same call. No bulk route is chosen that is `closed`.
+    Nobody waits where the batches are sent `in_sequence`, each after the end of the one before.
     """
     records = list(ready)
     bulk = _bulk_routes(records, routes, closed)
@@ -56,7 +72,7 @@ def form(
         name = bulk.get((record.route, record.group), record.route)
         key = (name, record.group, record.cohort)
         batch = open_batches.get(key)
-        held_by = holder.get(record.person)
+        held_by = None if in_sequence else holder.get(record.person)
         if held_by is not None and (held_by is not batch or not _fits(held_by, record, routes[name])):
             deferred.append(record)
             continue
@@ -66,6 +82,31 @@ def form(
         _add(batch, record)
         holder[record.person] = batch
     return batches, deferred
+
+
+def sizes_of(items: Sequence[Item]) -> list[int]:
+    """Bytes of each element, as JSON."""
+    return [len(_encoded(item)) for item in items]
+
+
+def too_large(sizes: Sequence[int], route: Route) -> str | None:
+    """Why the vendor would not take a record with elements of these sizes, if it would not."""
+    most = route.item_bytes
+    if most is None or max(sizes) <= most:
+        return None
+    return f"It has {max(sizes)} bytes; the vendor takes {most} for one element."
+
+
+def total(sizes: Sequence[int]) -> int:
+    """Bytes of the elements and the commas between them."""
+    return sum(sizes) + len(sizes)
+
+
+def _encoded(item: Item) -> bytes:
+    try:
+        return orjson.dumps(item.body, default=str)
+    except TypeError:  # lone surrogates and integers above 64 bits
+        return repr(item.body).encode("utf-8", "replace")
 
 
 def _fits(batch: Formed, record: Ready, route: Route) -> bool:
