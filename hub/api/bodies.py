@@ -65,8 +65,20 @@ class CampaignBody(Body):
     expected: Annotated[int, Field(ge=0, le=10**12)] = 0
 
 
-class CodesBody(Body):
+class ChosenCodesBody(Body):
     codes: list[str] = Field(min_length=1, max_length=100_000)
+
+
+class CodesBody(ChosenCodesBody):
+    """`max_bad`: refuse them all once more than this share cannot be codes, in percent."""
+
+    max_bad: Annotated[int | None, Field(ge=0, le=100)] = None
+
+
+class RemovedCodesBody(Body):
+    """Free codes; null means every free one."""
+
+    codes: Annotated[list[str], Field(min_length=1, max_length=100_000)] | None
 
 
 class RunBody(Body):

@@ -31,7 +31,7 @@ TYPES = frozenset({"text/csv", "application/csv", "text/plain", "application/oct
 TRIED = 10_000  # rows of a dry run: it is answered at once
 ASKED = (
     "kind", "source", "campaign", "map", "name", "delimiter", "encoding", "dates", "at", "live", "accept_warnings", "dry_run",
-    "resume",
+    "max_bad", "resume",
 )  # fmt: skip
 
 
@@ -141,8 +141,15 @@ def _asked(kind: str) -> dict[str, Any]:
         "at": query("at", _moment),
         "is_quiet": not flag("live"),
         "takes_warnings": flag("accept_warnings"),
+        "most_bad": query("max_bad", _percent),
         "resumes": flag("resume", default=True),
     }
+
+
+def _percent(text: str) -> int:
+    if not 0 <= int(text) <= 100:
+        raise ValueError(text)
+    return int(text)
 
 
 def _moment(text: str) -> Micros:

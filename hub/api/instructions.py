@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import Connection as Database
 
+from hub.admin import campaigns as admin
 from hub.admin import distributions
 from hub.admin.distributions import distribution_json
 from hub.admin.names import usable_name
 from hub.admin.views import campaign_json
-from hub.api.bodies import CampaignBody, CodesBody, RunBody
+from hub.api.bodies import CampaignBody, ChosenCodesBody, CodesBody, RemovedCodesBody, RunBody
 from hub.api.body import expect_query, json_object, read_body
 from hub.api.errors import not_found
 from hub.api.services import services
@@ -68,9 +69,43 @@ def import_codes(which: str) -> tuple[Response, int]:
     body, now = read_body(CodesBody), clock.now()
     with write(services().engine) as database:
         found = _campaign(database, which)
-        done = campaigns_store.import_codes(database, found, body.codes)
-        record_audit(database, now, g.actor, "codes.imported", found.name, {"id": found.id, "added": done.added})
+        done = admin.import_codes(database, now, found, body.codes, g.actor, body.max_bad)
     return jsonify(added=done.added, rejected=done.rejected_count, reasons=done.rejected), 201
+
+
+@instructions.post("/campaigns/<which>/retire")
+def retire_campaign(which: str) -> Response:
+    """End it for good; who has a code keeps it."""
+    with write(services().engine) as database:
+        found = _campaign(database, which)
+        admin.retire(database, clock.now(), found, g.actor)
+        return jsonify(campaign_json(_campaign(database, found.id), campaigns_store.counts(database, found.id)))
+
+
+@instructions.delete("/campaigns/<which>")
+def remove_campaign(which: str) -> Response:
+    """Remove one that gave nobody a code, and its codes."""
+    with write(services().engine) as database:
+        done = admin.remove(database, clock.now(), _campaign(database, which), g.actor)
+    return jsonify(removed=True, codes_removed=done)
+
+
+@instructions.post("/campaigns/<which>/codes/retire")
+def retire_codes(which: str) -> Response:
+    """{codes}: take these out of use for good, free or published."""
+    body = read_body(ChosenCodesBody)
+    with write(services().engine) as database:
+        done = admin.retire_codes(database, clock.now(), _campaign(database, which), body.codes, g.actor)
+    return jsonify(codes_retired=done)
+
+
+@instructions.post("/campaigns/<which>/codes/remove")
+def remove_codes(which: str) -> Response:
+    """{codes}: forget these, which are free; null means every free one."""
+    body = read_body(RemovedCodesBody)
+    with write(services().engine) as database:
+        done = admin.remove_codes(database, clock.now(), _campaign(database, which), body.codes, g.actor)
+    return jsonify(codes_removed=done)
 
 
 def _campaign(database: Database, which: str) -> Campaign:

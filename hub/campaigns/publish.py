@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from hub.campaigns import rules, store
 from hub.campaigns.tables import CODE
-from hub.campaigns.values import EXPIRED, OUT_OF_CODES, Campaign, Code, Wanted
+from hub.campaigns.values import EXPIRED, OUT_OF_CODES, RETIRED, Campaign, Code, Wanted
 from hub.core.bulk import insert_many, update_many
 from hub.core.clock import Micros
 
@@ -30,10 +30,10 @@ def publish(
     source_ids) gets that one. Who is named first is served first. A publication missing from the answer got none:
     `why_none` names the reason.
     """
-    if why_none(campaign, now) == EXPIRED:
-        return {}
     if campaign.kind == "generated" or campaign.is_once:
         campaign = store.lock(connection, campaign.id)
+    if why_none(campaign, now) != OUT_OF_CODES:
+        return {}
     given = _given(connection, [want.publication_id for want in wanted])
     left = [want for want in wanted if want.publication_id not in given]
     if not campaign.is_once:
@@ -50,6 +50,8 @@ def publish(
 
 def why_none(campaign: Campaign, now: Micros) -> str:
     """Why a publication got no code: the campaign is over, or it has no more."""
+    if campaign.retired_at is not None:
+        return RETIRED
     return EXPIRED if campaign.expires_at is not None and campaign.expires_at <= now else OUT_OF_CODES
 
 

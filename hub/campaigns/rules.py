@@ -8,10 +8,15 @@ from typing import Protocol
 from hub.sdk.errors import ConfigurationError
 
 SLOT = "#"
+REPLACED = "\ufffd"  # what stands for bytes that could not be read
 MAX_CODE_CHARS = 100
 DEFAULT_CHARSET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Upper case without 0 O 1 I L: people read codes from paper and type them on phones."""
 DEFAULT_LENGTH = 8
+MOST_BAD = 50
+"""Percent of a list that may be no codes (of a file, rows that are rejected), where nobody says another share."""
+LEAST_BAD = 20
+"""Below that many a list is no rubbish yet: whoever typed it corrects it."""
 LEAST_SPACE = 1_000
 USABLE_SHARE = 2
 """A campaign uses at most 1/2 of its pattern's space: so drawing ends quickly and a guess is right at most every other
@@ -100,11 +105,20 @@ def sort_out(codes: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             bad[code[:MAX_CODE_CHARS] + "…"] = f"It is longer than {MAX_CODE_CHARS} characters."
         elif not code.isprintable():
             bad[code.encode("unicode_escape").decode()] = "It holds characters that cannot be printed."
+        elif REPLACED in code:
+            bad[code] = "It holds bytes that are no text in UTF-8."
         elif code in good:
             bad[code] = "It stands in the list more than once; it was taken once."
         else:
             good[code] = None
     return list(good), bad
+
+
+def is_rubbish(bad: int, count: int, most_bad: int | None) -> bool:
+    """Whether a list or file is not what it was taken for: more than `most_bad` percent of it is bad."""
+    if most_bad is None:
+        return bad >= LEAST_BAD and bad * 100 > MOST_BAD * count
+    return bad * 100 > most_bad * count
 
 
 def expiry(expires_at: int | None, valid_s: int | None, published_at: int) -> int | None:

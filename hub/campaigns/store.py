@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, func, select, update
 
 from hub.campaigns import rules
 from hub.campaigns.tables import CAMPAIGN, CODE
@@ -103,7 +103,8 @@ def import_codes(connection: Connection, campaign: Campaign, codes: Sequence[str
     """Add free codes to an imported campaign. A code that exists anywhere in the installation is rejected by name."""
     if campaign.kind != "imported":
         raise ConfigurationError(f"Campaign {campaign.name!r} makes its own codes; import into an imported campaign.")
-    lock(connection, campaign.id)
+    if lock(connection, campaign.id).retired_at is not None:
+        raise ConfigurationError(f"Campaign {campaign.name!r} is retired and takes no more codes; add another one.")
     good, rejected = rules.sort_out(codes)
     known = owners(connection, good)
     new = sorted(code for code in good if code not in known)
@@ -133,6 +134,39 @@ def retire(connection: Connection, codes: Sequence[str]) -> int:
         wanted = update(CODE).where(CODE.c.code.in_(portion), CODE.c.state != "retired")
         changed += connection.execute(wanted.values(state="retired", holder=None)).rowcount
     return changed
+
+
+def retire_campaign(connection: Connection, campaign_id: str, now: Micros) -> int:
+    """End a campaign for good: it gives no more codes. Free ones are retired (how many); who has one keeps it."""
+    lock(connection, campaign_id)
+    connection.execute(update(CAMPAIGN).where(CAMPAIGN.c.id == campaign_id).values(retired_at=now))
+    free = update(CODE).where(CODE.c.campaign_id == campaign_id, CODE.c.state == "free")
+    return connection.execute(free.values(state="retired")).rowcount
+
+
+def remove_free(connection: Connection, campaign_id: str, codes: Sequence[str] | None = None) -> int:
+    """Forget free codes, as if they had never been imported: those named, else all; how many."""
+    lock(connection, campaign_id)
+    free = delete(CODE).where(CODE.c.campaign_id == campaign_id, CODE.c.state == "free")
+    chosen = [free] if codes is None else [free.where(CODE.c.code.in_(one)) for one in _portions(sorted(codes))]
+    removed = sum(connection.execute(one).rowcount for one in chosen)
+    count_codes(connection, campaign_id, -removed)
+    return removed
+
+
+def remove(connection: Connection, campaign: Campaign) -> int:
+    """Forget a campaign and its codes, how many. Raises ConfigurationError once somebody was given one: who has which
+    code stays known."""
+    lock(connection, campaign.id)
+    given = (CODE.c.campaign_id == campaign.id) & CODE.c.publication_id.is_not(None)
+    if count := connection.scalar(select(func.count()).select_from(CODE).where(given)):
+        raise ConfigurationError(
+            f"{count} codes of {campaign.name!r} were given to people, so it cannot be removed;"
+            f" `hub campaigns retire {campaign.name}` ends it."
+        )
+    removed = connection.execute(delete(CODE).where(CODE.c.campaign_id == campaign.id)).rowcount
+    connection.execute(delete(CAMPAIGN).where(CAMPAIGN.c.id == campaign.id))
+    return removed
 
 
 def codes(
@@ -171,6 +205,12 @@ def erase(connection: Connection, source_ids: Sequence[str]) -> None:
     """Forget who holds which code. The codes stay published: they may have reached somebody."""
     for portion in _portions(sorted(source_ids)):
         connection.execute(update(CODE).where(CODE.c.holder.in_(portion)).values(holder=None))
+
+
+def is_known(connection: Connection, source_ids: Sequence[str]) -> bool:
+    """Whether one of these people holds a code."""
+    held = (select(CODE.c.code).where(CODE.c.holder.in_(portion)).limit(1) for portion in _portions(source_ids))
+    return any(connection.execute(query).first() for query in held)
 
 
 def campaign_of(row: RowMapping) -> Campaign:

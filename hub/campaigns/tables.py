@@ -33,6 +33,7 @@ class CampaignRow(SQLModel, table=True):
     valid_s: int | None = Field(default=None, sa_type=BigInteger)  # seconds from publication
     code_count: int = Field(default=0, sa_type=BigInteger)  # codes ever made or imported; the books check it
     created_at: int = Field(sa_type=BigInteger)
+    retired_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class CodeRow(SQLModel, table=True):

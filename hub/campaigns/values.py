@@ -11,6 +11,7 @@ Json = Any
 
 OUT_OF_CODES = "out_of_codes"
 EXPIRED = "campaign_expired"
+RETIRED = "campaign_retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Campaign:
     valid_s: int | None
     code_count: int
     created_at: Micros
+    retired_at: Micros | None = None
 
 
 class Code(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.support import ACTOR, as_json, open_hub, parse_time, print_fields, print_json
+from hub.cli.support import ACTOR, as_json, max_bad, open_hub, parse_time, print_fields, print_json
 from hub.cli.terminal import echo
 from hub.core import clock
 from hub.imports.cells import DATES
@@ -46,6 +46,7 @@ ROWS = ("first_rows", "rejected_rows", "warned_rows")
 @click.option("--at", "at_text", help="Time of rows that state none. Default: when this file was first imported.")
 @click.option("--live", is_flag=True, help="Send what follows from the rows, as if they came from a source now.")
 @click.option("--accept-warnings", is_flag=True, help="Import rows without the values that do not fit.")
+@max_bad
 @click.option("--resume/--restart", default=True, show_default=True, help="Go on where this file's import was cut off.")
 @as_json
 def import_(
@@ -63,6 +64,7 @@ def import_(
     at_text: str | None,
     live: bool,
     accept_warnings: bool,
+    most_bad: int | None,
     resume: bool,
     json_: bool,
 ) -> None:
@@ -89,6 +91,7 @@ def import_(
         at=parse_time("--at", at_text) if at_text else None,
         is_quiet=not live,
         takes_warnings=accept_warnings,
+        most_bad=most_bad,
         resumes=resume,
         errors=errors,
     )
@@ -142,7 +145,7 @@ def _tell_end(request: ImportRequest, job: Job, *, json_: bool) -> None:
     from hub.imports.request import rejects_path
 
     errors = request.errors or rejects_path(request.path)
-    rejected = job.counts["rejected"]
+    rejected = job.counts.get("rejected", 0)
     print_fields({**job.as_json(), "errors_file": str(errors) if rejected else None}, json_=json_)
     if rejected:
         echo(

@@ -79,12 +79,13 @@ def find(type_: str, value: str, json_: bool) -> None:
 @click.command()
 @click.argument("source_id")
 @click.option("--lift", is_flag=True, help="Let messages for an erased source_id in again.")
+@click.option("--anyway", is_flag=True, help="Also where nobody is known by it: a tombstone keeps late messages out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
-def erase(source_id: str, lift: bool, yes: bool, json_: bool) -> None:
+def erase(source_id: str, lift: bool, anyway: bool, yes: bool, json_: bool) -> None:
     """Erase a person everywhere, here and at destinations that support it. This cannot be undone."""
     from hub.profiles.erasure import lift as lift_tombstone
-    from hub.runtime.erasing.person import erase_person, erasure_in_queue
+    from hub.runtime.erasing.person import erase_person, erasure_in_queue, is_known
 
     hub, now = open_hub(), clock.now()
     if lift:
@@ -94,6 +95,12 @@ def erase(source_id: str, lift: bool, yes: bool, json_: bool) -> None:
             record_audit(database, now, ACTOR, "tombstone.lifted", hub.vault.digest(source_id))
         print_fields({"lifted": True}, json_=json_)
         return
+    with read(hub.engine) as database:
+        if not anyway and not is_known(database, source_id):
+            raise ConfigurationError(
+                f"Nobody is known by the source_id {source_id!r}, so nothing was erased; --anyway leaves a tombstone, which"
+                " keeps out messages that come later or wait still."
+            )
     confirm_or_exit(f"Erase {source_id!r}, its events, orders and messages, here and at every destination?", yes=yes)
     with write(hub.engine) as database:
         done = erase_person(hub, database, source_id, now, ACTOR)

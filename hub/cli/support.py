@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
+from hub.campaigns.rules import LEAST_BAD, MOST_BAD
 from hub.cli.terminal import cell, echo, print_table
 from hub.core.clock import Micros, from_datetime
 from hub.core.settings import Settings
 from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import dumps, loads
+from hub.sdk.json import dumps, loads_storable
 from hub.sdk.values import Finding
 
 ACTOR = "cli"
@@ -29,6 +30,14 @@ patch_option = click.option(
     "--patch",
     type=click.File(encoding="utf-8"),
     help="YAML over the mapping, for this connection alone; an empty file takes it away.",
+)
+
+max_bad = click.option(
+    "--max-bad",
+    "most_bad",
+    type=click.IntRange(0, 100),
+    metavar="PERCENT",
+    help=f"Refuse it whole where more of it is bad; 100 takes what can be taken. Default: {MOST_BAD}, if {LEAST_BAD} or more are.",
 )
 
 
@@ -68,7 +77,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
 def json_or_text(text: str) -> Any:
     """A list or object where it reads as JSON of one; else the text, which options take as number or boolean too."""
     try:
-        value = loads(text)
+        value = loads_storable(text)
     except ValueError:
         return text
     return value if isinstance(value, list | dict) else text

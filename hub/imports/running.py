@@ -13,6 +13,7 @@ from threading import Event
 
 from sqlalchemy import Connection as Database
 
+from hub.campaigns import rules
 from hub.campaigns import store as campaigns
 from hub.core import clock
 from hub.core.clock import Micros
@@ -23,7 +24,7 @@ from hub.imports import jobs
 from hub.imports.jobs import Job
 from hub.imports.pace import Pace
 from hub.imports.products import ProductSink
-from hub.imports.reading import Reader, Record
+from hub.imports.reading import CsvReader, CsvRow
 from hub.imports.rejects import RejectsFile
 from hub.imports.request import (
     Examined,
@@ -109,6 +110,7 @@ class _Running:
         self._job = job
         self._progress = progress
         self._stop = stop
+        self._most_bad = request.most_bad
         self._before = dict(job.counts)
         self._counts = {name: job.counts.get(name, 0) for name in jobs.COUNTS}
         self._pace = Pace(hub, inbox, progress.waits, stop)
@@ -136,15 +138,33 @@ class _Running:
 
     def _rows(self) -> tuple[str, str] | None:
         """Take every row behind the position. How that ended, and why not well; None where it was stopped."""
-        with Reader(self._examined.opened) as reader:
+        with CsvReader(self._examined.opened) as reader:
             for portion in portions(reader, self._examined.plan, self._job.position):
                 if self._stop.is_set():
                     return None
+                if why := self._rubbish(portion):
+                    return jobs.FAILED, why
                 self._sink.take(portion, clock.now(), partial(self._note, portion))
                 self._progress.moved(reader.position, self._counts)
         return (jobs.FAILED if reader.lost else jobs.DONE), reader.lost
 
-    def _note(self, portion: Sequence[Record], database: Database, taken: Taken) -> None:
+    def _rubbish(self, portion: Sequence[CsvRow]) -> str:
+        """Why no more is taken, where a file is not what it was taken for: its first rows are tried out before any is
+        taken, later ones are counted as they come."""
+        rejected, rows = self._counts["rejected"], self._counts["rows"]
+        if rows:
+            is_rubbish = rules.is_rubbish(rejected, rows, self._most_bad)
+            return f"{rejected:,} of {rows:,} rows were rejected; --max-bad 100 goes on." if is_rubbish else ""
+        bad = [one for one in self._sink.try_out(portion, clock.now()) if one.error]
+        rejected, rows = count_rows(one.record for one in bad), count_rows(portion)
+        if not rules.is_rubbish(rejected, rows, self._most_bad):
+            return ""
+        return (
+            f"Nothing of {self._job.name!r} was imported: {rejected:,} of its first {rows:,} rows would be rejected."
+            f" Row {bad[0].record.number}: {bad[0].error} --dry-run shows more; --max-bad 100 takes what can be taken."
+        )
+
+    def _note(self, portion: Sequence[CsvRow], database: Database, taken: Taken) -> None:
         size = self._rejects.add(taken.rejected)
         rejected = count_rows(record for record, _ in taken.rejected)
         done = (count_rows(portion), taken.accepted, taken.duplicates, rejected)
@@ -169,6 +189,8 @@ class _Running:
     def _detail(self, state: str, why: str) -> str:
         """What an operator should know of how it ended."""
         name, rows, rejected = self._job.name, self._counts["rows"], self._counts["rejected"]
+        if state == jobs.FAILED and not rows:
+            return why
         if state == jobs.FAILED:
             return f"{name!r} was read to row {rows:,} only. {why}"
         if why:

@@ -179,6 +179,7 @@ def _as_options(request: ImportRequest) -> dict[str, object]:
         "at": request.at,
         "is_quiet": request.is_quiet,
         "takes_warnings": request.takes_warnings,
+        "most_bad": request.most_bad,
     }
 
 

@@ -49,6 +49,14 @@ def prune(state: Connection, received_before: Micros, limit: int, carry: Carry) 
     return len(gone)
 
 
+def is_known(state: Connection, source_ids: Sequence[str]) -> bool:
+    """Whether a stored message is about one of these people."""
+    return (
+        state.execute(select(MESSAGE.c.message_id).where(MESSAGE.c.source_id.in_(source_ids)).limit(1)).first()
+        is not None
+    )
+
+
 def erase(state: Connection, source_ids: Sequence[str]) -> int:
     """Remove these people from their messages; how many messages. A quarantined one becomes ignored(erased): without
     its body it can never be applied."""

@@ -31,6 +31,8 @@ _CONSENT = table(ConsentRow)
 _LINK = table(ProfileLinkRow)
 _ERASURE_LOCK = 0x4855_0002  # of PostgreSQL's advisory locks: batches share it, an erasure has it alone
 
+_OWNED = tuple(table(row) for row in (EventRow, CustomerOrderRow, IdentityRow, ProfileRow))
+
 Digest = Callable[[str], str]
 
 
@@ -58,8 +60,7 @@ def erase(connection: Connection, source_id: str, now: Micros, digest: Digest) -
     around = circle(connection, source_id)
     members = sorted(around.people | around.anonymous)
     identifiers = _identifiers(connection, members)
-    for row in (EventRow, CustomerOrderRow, IdentityRow, ProfileRow):
-        owned = table(row)
+    for owned in _OWNED:
         connection.execute(delete(owned).where(owned.c.source_id.in_(members)))
     connection.execute(delete(_CONSENT).where(_CONSENT.c.kind == "profile", _CONSENT.c.subject.in_(members)))
     _forget_addresses(connection, identifiers)
@@ -69,6 +70,20 @@ def erase(connection: Connection, source_id: str, now: Micros, digest: Digest) -
     renewed = statement.on_conflict_do_update(index_elements=["hash"], set_={"at": now, "lifted_at": None})
     connection.execute(renewed, [{"hash": hashed, "at": now, "lifted_at": None} for hashed in tombstones])
     return Erased(tuple(members), around.survivor, identifiers, tuple(tombstones))
+
+
+def everyone(connection: Connection, source_id: str) -> list[str]:
+    """Every id of the person behind one, which may be unknown."""
+    around = circle(connection, source_id)
+    return sorted(around.people | around.anonymous)
+
+
+def is_known(connection: Connection, source_ids: list[str]) -> bool:
+    """Whether a row tells of one of these people."""
+    owned = [select(row.c.source_id).where(row.c.source_id.in_(source_ids)) for row in _OWNED]
+    consents = select(_CONSENT.c.subject).where(_CONSENT.c.kind == "profile", _CONSENT.c.subject.in_(source_ids))
+    links = select(_LINK.c.loser).where(_LINK.c.loser.in_(source_ids) | _LINK.c.survivor.in_(source_ids))
+    return any(connection.execute(one.limit(1)).first() for one in (*owned, consents, links))
 
 
 def lift(connection: Connection, source_id: str, now: Micros, digest: Digest) -> bool:

@@ -111,5 +111,13 @@ def _gates() -> Found:
     from hub.inbox import retention
     from hub.profiles import people
 
-    gates = (rules.DISABLED, rules.ERASED, rules.UNKNOWN, rules.NO_CONSENT, values.OUT_OF_CODES, values.EXPIRED)
+    gates = (
+        rules.DISABLED,
+        rules.ERASED,
+        rules.UNKNOWN,
+        rules.NO_CONSENT,
+        values.OUT_OF_CODES,
+        values.EXPIRED,
+        values.RETIRED,
+    )
     return {("skipped", gate) for gate in (*gates, people.REFUSED)} | {("ignored", retention.ERASED)}

@@ -12,6 +12,7 @@ from hub.core.bulk import ask, insert_many, run
 from hub.core.clock import HOUR, Micros, iso
 from hub.core.ids import TIME_CHARS, new_id
 from hub.core.narrowing import conditions
+from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.values import Page
 from hub.outbox.queue.fresh import lock_fresh
 from hub.outbox.rules import goes_first, is_fresh, public_status
@@ -59,6 +60,8 @@ def insert(connection: Connection, deliveries: Sequence[NewDelivery], now: Micro
             superseded += 1
     rows.sort(key=_by_id)
     insert_many(connection, DELIVERY, rows)
+    if rows:
+        wake_after_commit(connection, DELIVERIES)
     return Inserted(len(rows), superseded, len(deliveries) - len(wanted))
 
 

@@ -70,6 +70,17 @@ def erase_person(
     }
 
 
+def is_known(database: Database, source_id: str) -> bool:
+    """Whether an erasure would find anything of a person in any room."""
+    people = erasure.everyone(database, source_id)
+    return (
+        erasure.is_known(database, people)
+        or inbox_rows.is_known(database, people)
+        or campaigns.is_known(database, people)
+        or bool(_known_to(database, people))
+    )
+
+
 def erase_on_request(hub: Installation, database: Database, connection_id: str, erase: Erase, now: Micros) -> str:
     """What an erasure message of a source asks, unless that was withdrawn; one that can be withdrawn still is put by.
 

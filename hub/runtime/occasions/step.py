@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from hub.campaigns import store as campaigns
 from hub.campaigns.rules import RandomSource
+from hub.campaigns.values import EXPIRED, OUT_OF_CODES, RETIRED
 from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
 from hub.distributions import occasions, rules, store
@@ -25,7 +26,7 @@ from hub.runtime.occasions.recipients import recipients
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import Operation
 
-_SHORT_OF_CODES = ("skipped.out_of_codes", "skipped.campaign_expired")
+_SHORT_OF_CODES = tuple(f"skipped.{reason}" for reason in (OUT_OF_CODES, EXPIRED, RETIRED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ EARLY = 1_700_000_000_000_000
 
 
 def test_an_erasure_by_hand_is_listed_and_shown(shell: Shell) -> None:
-    done = shell.json("erase", "ada", "--yes")
+    done = shell.json("erase", "ada", "--anyway", "--yes")
     (listed,) = shell.json("erasures", "list")
     shown = shell.json("erasures", "show", done["request_id"])
     assert (listed["status"], listed["request_id"]) == ("completed", done["request_id"])
@@ -21,8 +21,17 @@ def test_an_erasure_by_hand_is_listed_and_shown(shell: Shell) -> None:
     assert "ada" not in shell.text("erasures", "list") + shell.text("erasures", "show", done["request_id"])
 
 
+def test_erasing_nobody_says_so_and_changes_nothing(shell: Shell) -> None:
+    assert "Nobody is known by the source_id 'ada'" in shell.error("erase", "ada", "--yes")
+    assert shell.json("erasures", "list") == []
+    assert "not been erased" in shell.error("erase", "ada", "--lift"), "no tombstone was left"
+
+    assert shell.json("erase", "ada", "--anyway", "--yes")["profiles"] == 1
+    assert shell.json("erase", "ada", "--lift") == {"lifted": True}
+
+
 def test_unknown_and_finished_requests_are_explained(shell: Shell) -> None:
-    done = shell.json("erase", "ada", "--yes")
+    done = shell.json("erase", "ada", "--anyway", "--yes")
     assert "`hub erasures list`" in shell.error("erasures", "show", "none")
     assert "`hub erasures list`" in shell.error("erasures", "complete", "none")
     assert "nothing to see to by hand" in shell.error("erasures", "complete", done["request_id"])

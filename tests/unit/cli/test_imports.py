@@ -124,3 +124,30 @@ def test_profiles_are_exported_to_a_file(shell: Shell, tmp_path: Path) -> None:
 def test_import_and_export_explain_themselves(shell: Shell) -> None:
     assert "Default: beside FILE" in shell.text("import", "--help")
     assert "leading apostrophe" in shell.text("export", "profiles", "--help")
+
+
+def test_a_file_of_rubbish_is_refused_whole_unless_that_is_allowed(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("source_id,E-mail\nu1,ada@example.com\n" + "".join(f"b{row},bad\n" for row in range(30)))
+
+    refused = shell.run("import", "customers", str(path), "--json")
+    assert refused.exit_code == 1
+    assert "30 of its first 31 rows would be rejected. Row 2: E-mail" in refused.stderr
+    assert shell.json("ledger", "check")["accepted"] == 0, "nothing was imported"
+    assert shell.lines("log", "--kind", "import")[0]["result"] == "failed"
+
+    taken = shell.json("import", "customers", str(path), "--max-bad", "100")
+    assert (taken["state"], taken["accepted"], taken["rejected"]) == ("done", 1, 30)
+
+
+def test_rubbish_further_down_ends_the_import_there(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.imports.request.PORTION_ROWS", 10)
+    path = tmp_path / "codes.csv"
+    shell.text("campaigns", "add", "--name", "bought", "--imported")
+    path.write_text("code\n" + "".join(f"A-{row}\n" for row in range(10)) + f"{'x' * 101}\n" * 60)
+
+    ended = shell.run("import", "codes", str(path), "--campaign", "bought", "--json")
+    assert ended.exit_code == 1
+    assert "was read to row 30 only. 20 of 30 rows were rejected" in ended.stderr

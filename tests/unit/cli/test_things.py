@@ -93,10 +93,34 @@ def test_codes_come_from_a_file_or_standard_input(shell: Shell, tmp_path: Path) 
     (tmp_path / "codes.txt").write_bytes(b"A-1\nA-2\n\n  A-3  \nA-1\n\xff\xfe\n")
 
     done = shell.json("campaigns", "import", "bought", str(tmp_path / "codes.txt"))
-    assert (done["added"], done["rejected"]) == (4, 1)
+    assert (done["added"], done["rejected"]) == (3, 2)
     assert shell.json("campaigns", "import", "bought", "-", given="A-1\nB-1\n")["added"] == 1
     shown = shell.json("campaigns", "show", "bought")
-    assert (shown["free"], shown["value"]) == (5, {"percent_off": 10})
+    assert (shown["free"], shown["value"]) == (4, {"percent_off": 10})
+
+
+def test_campaigns_and_codes_are_retired_and_removed(ready: Shell) -> None:
+    ready.text("campaigns", "add", "--name", "bought", "--imported")
+    ready.text("campaigns", "import", "bought", "-", given="A-1\nA-2\nA-3\nA-4\n")
+    ready.text("distributions", "add", "--name", "mail", "--campaign", "bought", "--to", "crm:profiles")
+
+    assert "distribution 'mail'" in ready.error("campaigns", "remove", "bought", "--yes")
+    assert ready.json("campaigns", "codes", "retire", "bought", "A-1") == {"codes_retired": 1}
+    assert ready.json("campaigns", "codes", "remove", "bought", "A-2") == {"codes_removed": 1}
+    assert "no code 'A-2'" in ready.error("campaigns", "codes", "remove", "bought", "A-2")
+    assert "--all-free" in ready.error("campaigns", "codes", "remove", "bought")
+    assert [one["code"] for one in ready.json("campaigns", "codes", "list", "bought", "--state", "free")] == [
+        "A-3",
+        "A-4",
+    ]
+    assert ready.json("campaigns", "retire", "bought", "--yes") == {"retired": "bought", "codes_retired": 2}
+    shown = ready.json("campaigns", "show", "bought")
+    assert (shown["free"], shown["retired"]) == (0, 3)
+    assert shown["retired_at"].endswith("Z")
+
+    ready.text("distributions", "remove", "mail", "--yes")
+    assert ready.json("campaigns", "remove", "bought", "--yes") == {"removed": "bought", "codes_removed": 3}
+    assert "The books balance." in ready.text("ledger", "check")
 
 
 def test_a_distribution_is_added_run_and_removed(ready: Shell) -> None:
