@@ -50,7 +50,7 @@ class Industry:
     schemas: Mapping[str, Any]
 
 
-class Step(NamedTuple):
+class SetUpStep(NamedTuple):
     """One thing that was done, or was there already."""
 
     what: str
@@ -61,12 +61,12 @@ class Step(NamedTuple):
 class SetUp:
     """What came of setting up. `new_source` is a source made for it, whose secrets can be shown this once."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[SetUpStep] = field(default_factory=list)
     source: Connection | None = None
     new_source: Connection | None = None
 
     def did(self, what: str, *, is_new: bool = True) -> None:
-        self.steps.append(Step(what, is_new))
+        self.steps.append(SetUpStep(what, is_new))
 
 
 def industry_names() -> list[str]:

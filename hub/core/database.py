@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
+from hub.core import wakeup
 from hub.sdk.errors import ConfigurationError
 
 SQLITE_PRAGMAS = (
@@ -69,9 +70,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """One transaction that may write: committed at the end, rolled back on any exception."""
-    with engine.connect().execution_options(hub_writes=True) as connection, connection.begin():
-        yield connection
+    """One transaction that may write: committed at the end, rolled back on any exception.
+
+    Once it is committed, those are woken for whom it has noted work (`hub.core.wakeup`).
+    """
+    with engine.connect().execution_options(hub_writes=True, **wakeup.options()) as connection:
+        with connection.begin():
+            yield connection
+        wakeup.send_noted(connection)
 
 
 @contextmanager
@@ -91,6 +97,11 @@ def is_postgres(connection: Connection) -> bool:
 def insert(connection: Connection, table: Table) -> Any:
     """The engine's own INSERT, which knows ON CONFLICT."""
     return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+
+
+def is_unfit(error: BaseException) -> bool:
+    """Whether a value does not fit its column: too long, too large, or a text with characters that no column takes."""
+    return isinstance(error, DataError | UnicodeEncodeError | OverflowError)
 
 
 def is_passing(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from hub.core.clock import Micros
 from hub.core.ids import new_id
+from hub.core.wakeup import OCCASIONS, wake_after_commit
 from hub.distributions.tables import BACKFILL
 from hub.distributions.values import Backfill, Sync
 from hub.sdk.errors import ConfigurationError
@@ -40,6 +41,7 @@ def open_backfill(connection: Connection, sync: Sync, now: Micros) -> tuple[Back
         "updated_at": now,
     }
     connection.execute(BACKFILL.insert(), row)
+    wake_after_commit(connection, OCCASIONS)
     return lock(connection, backfill_id), True
 
 

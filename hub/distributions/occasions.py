@@ -12,6 +12,7 @@ from hub.core.bulk import insert_many
 from hub.core.clock import Micros
 from hub.core.database import insert
 from hub.core.ids import new_id
+from hub.core.wakeup import OCCASIONS, wake_after_commit
 from hub.distributions.tables import OCCASION, PUBLICATION
 from hub.distributions.values import Distribution, Occasion, Publication
 from hub.ledger.values import Page
@@ -42,6 +43,7 @@ def open_occasion(
     }
     statement = insert(connection, OCCASION).on_conflict_do_nothing(index_elements=["distribution_id", "trigger_key"])
     connection.execute(statement, row)
+    wake_after_commit(connection, OCCASIONS)
     same = (OCCASION.c.distribution_id == distribution.id) & (OCCASION.c.trigger_key == trigger_key)
     occasion = _occasion(connection.execute(select(OCCASION).where(same)).mappings().one())
     return occasion, occasion.id == row["id"]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, select, update
 from hub.campaigns import store as campaigns
 from hub.core.clock import Micros
 from hub.core.ids import new_id
+from hub.core.wakeup import OCCASIONS, wake_after_commit
 from hub.distributions import rules, timing
 from hub.distributions.tables import DISTRIBUTION, TARGET
 from hub.distributions.values import Distribution, Json, Target
@@ -45,6 +46,7 @@ def add(
     row |= {"id": new_id(now // 1000), "is_enabled": is_enabled, "is_removed": False, "version": 1}
     row |= {"planned_at": now, "created_at": now, "updated_at": now}
     connection.execute(DISTRIBUTION.insert(), row)
+    wake_after_commit(connection, OCCASIONS)
     _set_targets(connection, row["id"], rows)
     return get(connection, row["id"])
 
@@ -244,6 +246,7 @@ def _set_targets(connection: Connection, distribution_id: str, rows: Sequence[Ma
 def _update(connection: Connection, distribution_id: str, now: Micros, columns: Mapping[str, Any]) -> None:
     changed = update(DISTRIBUTION).where(DISTRIBUTION.c.id == distribution_id)
     connection.execute(changed.values(**columns, updated_at=now, version=DISTRIBUTION.c.version + 1))
+    wake_after_commit(connection, OCCASIONS)
 
 
 def _distribution(row: RowMapping, targets: Sequence[Target]) -> Distribution:

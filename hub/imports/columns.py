@@ -38,7 +38,7 @@ class Column(NamedTuple):
         return not self.group and self.key == LEFT_OUT  # `metadata.-` is a key like any other
 
 
-class Plan(NamedTuple):
+class ColumnPlan(NamedTuple):
     """What becomes of the columns of a file. `dates`: `dmy` or `mdy`, where days are not written as ISO 8601 has them."""
 
     kind: str
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
         return {column.header: LEFT_OUT if column.is_left_out else shown(column.field) for column in self.columns}
 
 
-def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> Plan:
+def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> ColumnPlan:
     """Choose a field for each column: as `given` (header → field) says, else by its name.
 
     Raises ConfigurationError with a sentence that names the column.
@@ -68,7 +68,7 @@ def plan(kind: str, header: Sequence[str], given: Mapping[str, str]) -> Plan:
     _check_twice(columns)
     _check_items(columns)
     _check_required(kind, columns)
-    return Plan(kind, tuple(header), tuple(columns))
+    return ColumnPlan(kind, tuple(header), tuple(columns))
 
 
 def parse_fields(pairs: Sequence[str]) -> dict[str, str]:

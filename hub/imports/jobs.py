@@ -12,10 +12,10 @@ from sqlalchemy import RowMapping, select, update
 
 from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
-from hub.imports.columns import Plan
+from hub.imports.columns import ColumnPlan
 from hub.imports.dialects import Opened
 from hub.imports.tables import IMPORT
-from hub.ledger.rules import kept
+from hub.ledger.rules import KEPT_REASON_CHARS, kept
 from hub.sdk.json import dumps, loads
 
 OPEN, DONE, FAILED = "open", "done", "failed"
@@ -59,7 +59,7 @@ class Job:
         }
 
 
-def reading_of(opened: Opened, plan: Plan, at: Micros | None) -> str:
+def reading_of(opened: Opened, plan: ColumnPlan, at: Micros | None) -> str:
     """The hash of how a file is read: read differently, it is another import."""
     fields = [[column.header, column.field] for column in plan.columns]
     return hashlib.sha256(dumps([opened.dialect, fields, at, *filter(None, [plan.dates])])).hexdigest()
@@ -148,7 +148,7 @@ def advance(
 
 def end(database: Database, job_id: str, now: Micros, state: str, detail: str, run_id: str) -> None:
     """Note how it ended; `open` where it can go on later."""
-    values = {"state": state, "detail": detail, "run_id": run_id, "updated_at": now}
+    values = {"state": state, "detail": kept(detail, KEPT_REASON_CHARS), "run_id": run_id, "updated_at": now}
     database.execute(update(IMPORT).where(IMPORT.c.id == job_id).values(**values))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hub.imports.cells import reader_of, value_of
-from hub.imports.columns import Column, Plan
+from hub.imports.columns import Column, ColumnPlan
 from hub.imports.fields import ITEM, ITEMS
-from hub.imports.reading import Record
+from hub.imports.reading import CsvRow
 from hub.imports.rows import ragged
 from hub.sdk.errors import PayloadInvalid
 from hub.sdk.json import dumps
@@ -17,11 +17,11 @@ MAX_ROWS = 1_000  # of one order; they are in memory together
 MAX_CHARS = 4_194_304
 
 
-def has_item_rows(plan: Plan) -> bool:
+def has_item_rows(plan: ColumnPlan) -> bool:
     return any(column.group == ITEM for column in plan.columns)
 
 
-def plan_of_joined(plan: Plan) -> Plan:
+def plan_of_joined(plan: ColumnPlan) -> ColumnPlan:
     """What becomes of the columns of joined records: all items stand in one of their own, behind the others."""
     if not has_item_rows(plan):
         return plan
@@ -30,7 +30,7 @@ def plan_of_joined(plan: Plan) -> Plan:
     return plan._replace(header=(*plan.header, key), columns=(*plan.columns, items))
 
 
-def joined(records: Iterable[Record], plan: Plan) -> Iterator[Record]:
+def joined(records: Iterable[CsvRow], plan: ColumnPlan) -> Iterator[CsvRow]:
     """The rows of one order as one record, where the plan has columns of items; all others as they are.
 
     The rows of an order stand one below the other. A row that does not say of which order it is belongs to the one above
@@ -40,7 +40,7 @@ def joined(records: Iterable[Record], plan: Plan) -> Iterator[Record]:
         yield from records
         return
     join = _Join(plan)
-    rows: list[Record] = []
+    rows: list[CsvRow] = []
     size = 0
     for record in records:
         key = join.key(record)
@@ -57,18 +57,18 @@ def joined(records: Iterable[Record], plan: Plan) -> Iterator[Record]:
 class _Join:
     """Makes one record of the rows of an order, and knows which orders came already."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ColumnPlan) -> None:
         self._width = len(plan.header)
         self._id = next(column.place for column in plan.columns if column.field == "order.id")
         self._items = [(column, reader_of(column, plan.dates)) for column in plan.columns if column.group == ITEM]
         self._others = [column for column in plan.columns if column.group != ITEM and not column.is_left_out]
         self._seen: set[int] = set()  # hashes: some 65 MiB for a million orders
 
-    def key(self, record: Record) -> str:
+    def key(self, record: CsvRow) -> str:
         """Of which order a row is; empty where it does not say."""
         return record.cells[self._id].strip() if self._id < len(record.cells) else ""
 
-    def record(self, rows: Sequence[Record], *, is_cut: bool = False) -> Record:
+    def record(self, rows: Sequence[CsvRow], *, is_cut: bool = False) -> CsvRow:
         """These rows as one. With an error in any of them all of them cannot be taken."""
         first, key = rows[0], self.key(rows[0])
         error = "The order has more rows than can be read as one; give its items as JSON." if is_cut else ""
@@ -84,15 +84,15 @@ class _Join:
             cells = [*self._cells(rows), dumps(items).decode() if items else ""]
         except PayloadInvalid as found:
             return first._replace(error=str(found), joined=tuple(rows))
-        return Record(first.number, first.line, cells, "", tuple(rows))
+        return CsvRow(first.number, first.line, cells, "", tuple(rows))
 
-    def _fault(self, row: Record, rows: Sequence[Record]) -> str:
+    def _fault(self, row: CsvRow, rows: Sequence[CsvRow]) -> str:
         fault = row.error or ragged(row.cells, self._width)
         if not fault and len(rows) > 1 and not self.key(row):
             fault = "The row does not say of which order it is."
         return f"In line {row.line}, of the same order: {fault}" if fault and len(rows) > 1 else fault
 
-    def _item(self, row: Record) -> dict[str, Any]:
+    def _item(self, row: CsvRow) -> dict[str, Any]:
         """What a row says of its item. Raises PayloadInvalid."""
         cells = ((column, read, row.cells[column.place]) for column, read in self._items)
         return {
@@ -101,7 +101,7 @@ class _Join:
             if cell and not cell.isspace()
         }
 
-    def _cells(self, rows: Sequence[Record]) -> list[str]:
+    def _cells(self, rows: Sequence[CsvRow]) -> list[str]:
         """What all rows say together of the order. Raises PayloadInvalid where they say different things."""
         cells = rows[0].cells[: self._width]
         for column, _ in self._items:
@@ -113,7 +113,7 @@ class _Join:
             cells[column.place] = next(iter(values), "")
         return cells
 
-    def _differs(self, column: Column, rows: Sequence[Record]) -> str:
+    def _differs(self, column: Column, rows: Sequence[CsvRow]) -> str:
         lines = (
             f"{column.header}: the rows of one order, lines {rows[0].line} to {rows[-1].line}, say different things."
         )

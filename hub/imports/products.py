@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from hub.core.clock import Micros, iso
 from hub.core.database import write
-from hub.imports.columns import Plan
-from hub.imports.reading import Record
+from hub.imports.columns import ColumnPlan
+from hub.imports.reading import CsvRow
 from hub.imports.rows import Contents, ragged, row_id
 from hub.imports.sinks import Finish, Rejected, Taken, Tried
 from hub.mapping.values.coerce import identifier, string
@@ -26,7 +26,7 @@ METADATA = "metadata"
 class ProductSink:
     """The catalogue. Prices without a currency are in `currency`; rows without a time are of `at`."""
 
-    def __init__(self, engine: Engine, plan: Plan, currency: str, at: Micros) -> None:
+    def __init__(self, engine: Engine, plan: ColumnPlan, currency: str, at: Micros) -> None:
         self._engine = engine
         self._contents = Contents(plan)
         self._headers = {column.field.partition(":")[0]: column.header for column in plan.columns}
@@ -34,7 +34,7 @@ class ProductSink:
         self._currency = currency
         self._at = at
 
-    def take(self, records: Sequence[Record], now: Micros, finish: Finish) -> None:
+    def take(self, records: Sequence[CsvRow], now: Micros, finish: Finish) -> None:
         products: list[ProductStatement] = []
         rejected: list[Rejected] = []
         for record in records:
@@ -47,10 +47,10 @@ class ProductSink:
             write_products(database, products, now)
             finish(database, Taken(len(products), 0, rejected))
 
-    def try_out(self, records: Sequence[Record], _now: Micros) -> Sequence[Tried]:
+    def try_out(self, records: Sequence[CsvRow], _now: Micros) -> Sequence[Tried]:
         return [_tried(record, self._made(record)) for record in records]
 
-    def _made(self, record: Record) -> ProductStatement | str:
+    def _made(self, record: CsvRow) -> ProductStatement | str:
         """What a row says, or a sentence why it cannot be taken."""
         error = record.error or ragged(record.cells, self._width)
         if error:
@@ -92,7 +92,7 @@ def _currency(value: Any) -> str | Failed:
     return currency_code(value) or Failed("invalid_currency", "there is no such currency in ISO 4217")
 
 
-def _tried(record: Record, made: ProductStatement | str) -> Tried:
+def _tried(record: CsvRow, made: ProductStatement | str) -> Tried:
     if isinstance(made, str):
         return Tried(record, made)
     return Tried(record, "", result={"product_id": made.product_id, "at": iso(made.at), **made.fields})

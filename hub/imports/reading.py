@@ -14,7 +14,7 @@ from hub.sdk.errors import ConfigurationError
 RECORD_CHARS = 1_048_576  # of one row: more is not a row, but a quote that is never closed
 
 
-class Record(NamedTuple):
+class CsvRow(NamedTuple):
     """One row below the header; the first is number 1. With `error` it cannot be taken, and `cells` are what could be
     made of it, if anything. `joined`: the rows it was made of, where it is an order of several."""
 
@@ -22,21 +22,21 @@ class Record(NamedTuple):
     line: int
     cells: list[str]
     error: str = ""
-    joined: tuple[Record, ...] = ()
+    joined: tuple[CsvRow, ...] = ()
 
     @property
-    def rows(self) -> tuple[Record, ...]:
+    def rows(self) -> tuple[CsvRow, ...]:
         """The rows as they stand in the file."""
         return self.joined or (self,)
 
 
 def header_of(opened: Opened) -> list[str]:
     """The names of the columns; empty ones at the end are left out. Raises ConfigurationError."""
-    with Reader(opened) as reader:
+    with CsvReader(opened) as reader:
         return reader.header
 
 
-class Reader:
+class CsvReader:
     """The rows of a file, one after another: `with Reader(opened) as reader: for record in reader: ...`.
 
     `lost`: the sentence of a row behind which nothing could be read, once it was met.
@@ -49,7 +49,7 @@ class Reader:
         self.lost = ""
         csv.field_size_limit(max(csv.field_size_limit(), RECORD_CHARS))
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> CsvReader:
         self._bytes: BinaryIO = self._opened.path.open("rb")
         dialect = self._opened.dialect
         self._file = io.TextIOWrapper(self._bytes, encoding=dialect.encoding, errors=STRAYS, newline="")
@@ -72,7 +72,7 @@ class Reader:
         """How many bytes of the file were read: of use to a progress bar only."""
         return self._bytes.tell()
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[CsvRow]:
         """Every row but blank ones. What cannot be taken is a record with an error, and reading goes on behind it."""
         number = 0
         while True:
@@ -89,7 +89,7 @@ class Reader:
                 cells, error = self._strayed(cells)
             if error or any(cells):
                 number += 1
-                yield Record(number, self._lines.began, cells, error)
+                yield CsvRow(number, self._lines.began, cells, error)
 
     def _broken(self, words: str) -> tuple[list[str], str]:
         """A row that breaks the rules of quoting, as a patient reader takes it."""

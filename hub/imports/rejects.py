@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from hub.imports.cells import escaped
 from hub.imports.fields import ERROR
-from hub.imports.reading import Record
+from hub.imports.reading import CsvRow
 
 MARK = b"\xef\xbb\xbf"  # spreadsheets take a file for UTF-8 only with it
 
@@ -30,7 +30,7 @@ class RejectsFile:
         if size == 0:
             path.unlink(missing_ok=True)
 
-    def add(self, rejected: Sequence[tuple[Record, str]]) -> int:
+    def add(self, rejected: Sequence[tuple[CsvRow, str]]) -> int:
         """Write rows with the sentence that says why; how many bytes the file has now, all of them on disk."""
         if not rejected:
             return self.size
@@ -64,12 +64,12 @@ class RejectsFile:
             self._file.write(MARK + text.getvalue().encode())
         return self._file
 
-    def _cells(self, record: Record) -> list[str]:
+    def _cells(self, record: CsvRow) -> list[str]:
         """The cells of the header's columns, empty ones where there are too few; a NUL would spoil the file."""
         cells = record.cells
         return [_clean(cells[index]) if index < len(cells) else "" for index in self._places]
 
-    def _surplus(self, record: Record) -> list[str]:
+    def _surplus(self, record: CsvRow) -> list[str]:
         """Cells for which the header has no column stand behind the error."""
         return [_clean(cell) for cell in record.cells[self._width :]]
 

@@ -17,11 +17,11 @@ from hub.core import clock
 from hub.core.clock import Micros
 from hub.core.database import write
 from hub.imports import jobs
-from hub.imports.columns import Plan, plan
+from hub.imports.columns import ColumnPlan, plan
 from hub.imports.dialects import Opened, examine
 from hub.imports.jobs import Job
 from hub.imports.orders import joined, plan_of_joined
-from hub.imports.reading import Reader, Record, header_of
+from hub.imports.reading import CsvReader, CsvRow, header_of
 from hub.imports.rows import Maker, Mapped
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.versions.version import resolve
@@ -67,7 +67,7 @@ class Examined:
     """A file that can be imported: how it is written, and what becomes of its columns."""
 
     opened: Opened
-    plan: Plan
+    plan: ColumnPlan
 
 
 def check(request: ImportRequest) -> Examined:
@@ -105,9 +105,9 @@ def rejects_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.errors.csv")
 
 
-def portions(reader: Reader, plan_: Plan, position: int) -> Iterator[list[Record]]:
+def portions(reader: CsvReader, plan_: ColumnPlan, position: int) -> Iterator[list[CsvRow]]:
     """The rows behind a position, few enough at a time to hold in memory; those of one order are never parted."""
-    portion: list[Record] = []
+    portion: list[CsvRow] = []
     rows = size = 0
     for record in joined(reader, plan_):
         if record.rows[-1].number <= position:
@@ -122,12 +122,14 @@ def portions(reader: Reader, plan_: Plan, position: int) -> Iterator[list[Record
         yield portion
 
 
-def count_rows(records: Iterable[Record]) -> int:
+def count_rows(records: Iterable[CsvRow]) -> int:
     """How many rows of the file these are."""
     return sum(len(record.rows) for record in records)
 
 
-def maker_of(hub: Installation, request: ImportRequest, plan_: Plan, source: Connection | None, at: Micros) -> Maker:
+def maker_of(
+    hub: Installation, request: ImportRequest, plan_: ColumnPlan, source: Connection | None, at: Micros
+) -> Maker:
     return Maker(
         plan_of_joined(plan_),
         _mapping(hub, source),

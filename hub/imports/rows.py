@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 from hub.core.clock import Micros, to_datetime
 from hub.imports.cells import reader_of, value_of
-from hub.imports.columns import Plan, shown
-from hub.imports.reading import Record
+from hub.imports.columns import ColumnPlan, shown
+from hub.imports.reading import CsvRow
 from hub.mapping.model import Change, Verdict, Warning
 from hub.sdk.errors import PayloadInvalid
 from hub.sdk.json import canonical, dumps
@@ -46,7 +46,7 @@ class Made(NamedTuple):
 class Contents:
     """What the rows of a file say, under the names of their fields, without what an import adds."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ColumnPlan) -> None:
         self._kind = plan.kind
         self._places = [
             (column.place, column.group, column.key, reader_of(column, plan.dates), column.header)
@@ -79,7 +79,7 @@ class Maker:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: ColumnPlan,
         mapping: Mapped,
         at: Micros,
         *,
@@ -98,7 +98,7 @@ class Maker:
         }
         self._contents = Contents(plan)
 
-    def make(self, record: Record, now: Micros) -> Made:
+    def make(self, record: CsvRow, now: Micros) -> Made:
         """Never raises: a row that cannot be imported says why."""
         if record.error:
             return Made(None, None, record.error)

@@ -24,7 +24,7 @@ from hub.imports import jobs
 from hub.imports.jobs import Job
 from hub.imports.pace import Pace
 from hub.imports.products import ProductSink
-from hub.imports.reading import Reader, Record
+from hub.imports.reading import CsvReader, CsvRow
 from hub.imports.rejects import RejectsFile
 from hub.imports.request import (
     Examined,
@@ -138,7 +138,7 @@ class _Running:
 
     def _rows(self) -> tuple[str, str] | None:
         """Take every row behind the position. How that ended, and why not well; None where it was stopped."""
-        with Reader(self._examined.opened) as reader:
+        with CsvReader(self._examined.opened) as reader:
             for portion in portions(reader, self._examined.plan, self._job.position):
                 if self._stop.is_set():
                     return None
@@ -148,7 +148,7 @@ class _Running:
                 self._progress.moved(reader.position, self._counts)
         return (jobs.FAILED if reader.lost else jobs.DONE), reader.lost
 
-    def _rubbish(self, portion: Sequence[Record]) -> str:
+    def _rubbish(self, portion: Sequence[CsvRow]) -> str:
         """Why no more is taken, where a file is not what it was taken for: its first rows are tried out before any is
         taken, later ones are counted as they come."""
         rejected, rows = self._counts["rejected"], self._counts["rows"]
@@ -164,7 +164,7 @@ class _Running:
             f" Row {bad[0].record.number}: {bad[0].error} --dry-run shows more; --max-bad 100 takes what can be taken."
         )
 
-    def _note(self, portion: Sequence[Record], database: Database, taken: Taken) -> None:
+    def _note(self, portion: Sequence[CsvRow], database: Database, taken: Taken) -> None:
         size = self._rejects.add(taken.rejected)
         rejected = count_rows(record for record, _ in taken.rejected)
         done = (count_rows(portion), taken.accepted, taken.duplicates, rejected)

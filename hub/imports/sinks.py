@@ -15,14 +15,14 @@ from hub.campaigns.values import Campaign
 from hub.core.clock import Micros
 from hub.core.database import write
 from hub.imports.cells import unescaped
-from hub.imports.columns import Plan
-from hub.imports.reading import Record
+from hub.imports.columns import ColumnPlan
+from hub.imports.reading import CsvRow
 from hub.imports.rows import Maker, ragged
 from hub.inbox.values import AcceptedRequest
 from hub.mapping.model import Change
 from hub.sdk.values import RawMessage
 
-Rejected = tuple[Record, str]
+Rejected = tuple[CsvRow, str]
 
 
 class Taken(NamedTuple):
@@ -38,7 +38,7 @@ class Tried(NamedTuple):
     alter, a sentence each; `result` is that of rows which are not messages; `is_duplicate`: the campaign has the code
     already."""
 
-    record: Record
+    record: CsvRow
     error: str
     change: Change | None = None
     warnings: Sequence[str] = ()
@@ -54,12 +54,12 @@ Append = Callable[[AcceptedRequest], None]
 class Sink(Protocol):
     """Takes rows in portions."""
 
-    def take(self, records: Sequence[Record], now: Micros, finish: Finish, /) -> None:
+    def take(self, records: Sequence[CsvRow], now: Micros, finish: Finish, /) -> None:
         """Take these rows for good, then call `finish`: in the same transaction, or right behind it, so that a crash
         between the two makes the rows come again, which changes nothing."""
         ...
 
-    def try_out(self, records: Sequence[Record], now: Micros, /) -> Sequence[Tried]:
+    def try_out(self, records: Sequence[CsvRow], now: Micros, /) -> Sequence[Tried]:
         """What `take` would make of them; nothing is written."""
         ...
 
@@ -73,7 +73,7 @@ class MessageSink:
         self._maker = maker
         self._append = append
 
-    def take(self, records: Sequence[Record], now: Micros, finish: Finish) -> None:
+    def take(self, records: Sequence[CsvRow], now: Micros, finish: Finish) -> None:
         messages: list[RawMessage] = []
         rejected: list[Rejected] = []
         accepted = 0
@@ -89,7 +89,7 @@ class MessageSink:
         with write(self._engine) as database:
             finish(database, Taken(accepted, 0, rejected))
 
-    def try_out(self, records: Sequence[Record], now: Micros) -> Sequence[Tried]:
+    def try_out(self, records: Sequence[CsvRow], now: Micros) -> Sequence[Tried]:
         made = [(record, self._maker.make(record, now)) for record in records]
         return [Tried(record, each.error, each.change, each.warnings) for record, each in made]
 
@@ -97,14 +97,14 @@ class MessageSink:
 class CodeSink:
     """Codes of an imported campaign."""
 
-    def __init__(self, engine: Engine, campaign: Campaign, plan: Plan) -> None:
+    def __init__(self, engine: Engine, campaign: Campaign, plan: ColumnPlan) -> None:
         self._engine = engine
         self._campaign = campaign
         self._width = len(plan.header)
         self._place = next(column.place for column in plan.columns if column.key == "code")
         self._tried: set[str] = set()  # codes of earlier rows of a dry run, which are stored nowhere
 
-    def take(self, records: Sequence[Record], _now: Micros, finish: Finish) -> None:
+    def take(self, records: Sequence[CsvRow], _now: Micros, finish: Finish) -> None:
         rejected, codes = self._sorted(records)
         with write(self._engine) as database:
             known = campaigns.owners(database, list(codes))
@@ -117,7 +117,7 @@ class CodeSink:
             rejected.sort(key=lambda each: each[0].number)
             finish(database, Taken(done.added, duplicates, rejected))
 
-    def try_out(self, records: Sequence[Record], _now: Micros) -> Sequence[Tried]:
+    def try_out(self, records: Sequence[CsvRow], _now: Micros) -> Sequence[Tried]:
         rejected, codes = self._sorted(records)
         with self._engine.connect() as database:
             owners = campaigns.owners(database, list(codes))
@@ -141,10 +141,10 @@ class CodeSink:
             if owner != self._campaign.name
         }
 
-    def _sorted(self, records: Sequence[Record]) -> tuple[list[Rejected], dict[str, list[Record]]]:
+    def _sorted(self, records: Sequence[CsvRow]) -> tuple[list[Rejected], dict[str, list[CsvRow]]]:
         """Rows that cannot be taken, and the rows of each usable code."""
         rejected: list[Rejected] = []
-        codes: dict[str, list[Record]] = {}
+        codes: dict[str, list[CsvRow]] = {}
         for record in records:
             error = record.error or ragged(record.cells, self._width)
             good, bad = ([], {}) if error else rules.sort_out([unescaped(record.cells[self._place])])

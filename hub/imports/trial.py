@@ -10,7 +10,7 @@ from hub.core.clock import Micros, iso
 from hub.core.database import read
 from hub.imports import jobs
 from hub.imports.products import ProductSink
-from hub.imports.reading import Reader
+from hub.imports.reading import CsvReader
 from hub.imports.request import (
     Examined,
     ImportRequest,
@@ -58,7 +58,7 @@ def dry_run(hub: Installation, request: ImportRequest, now: Micros, shown: int =
     warned: list[Tried] = []
     counts = dict.fromkeys((*jobs.COUNTS, "warned"), 0)
     is_partial = False
-    with Reader(examined.opened) as reader:
+    with CsvReader(examined.opened) as reader:
         for portion in portions(reader, examined.plan, 0):
             if most is not None and counts["rows"] >= most:
                 is_partial = True

@@ -26,8 +26,17 @@ class Store(Protocol):
 
     def add_refusals(self, counts: Mapping[RefusalKey, int]) -> None: ...
 
+    def announce(self) -> None:
+        """After a commit, once its senders are answered: wake who applies messages."""
+        ...
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether senders are answered by what was counted last: then it is counted again though nobody sends."""
+        ...
+
     def upkeep(self) -> None:
-        """Between commits, at least every second: counting what waits."""
+        """Between commits, at least every second while it `is_watched`: counting what waits."""
         ...
 
     def release(self) -> None:
@@ -53,6 +62,10 @@ class _Ticket:
         self.done = threading.Lock()
         self.done.acquire()
         self.error: Exception | None = None
+
+
+_NUDGE = _Ticket(())
+"""Ends the writer thread's rest: there is something else to write than requests."""
 
 
 class GroupCommit:
@@ -86,9 +99,12 @@ class GroupCommit:
             self._start()
         key = (connection_id, reason, now - now % MINUTE)
         with self._guard:
+            is_first = not self._refusals
             if key not in self._refusals and len(self._refusals) >= REFUSAL_KEYS:
                 key = (connection_id, reason, 0)
             self._refusals[key] = self._refusals.get(key, 0) + 1
+        if is_first:
+            self._queue.put(_NUDGE)
 
     def close(self) -> None:
         """Write what is queued, then stop."""
@@ -121,10 +137,12 @@ class GroupCommit:
     def _next_group(self) -> tuple[list[_Ticket], bool]:
         """Everything that waits at this moment; and whether more may come."""
         tickets: list[_Ticket] = []
+        has_more_to_do = self._refusals or self._store.is_watched
         try:
-            ticket = self._queue.get(timeout=REFUSALS_S)
+            ticket = self._queue.get(timeout=REFUSALS_S if has_more_to_do else None)
             while ticket is not None:
-                tickets.append(ticket)
+                if ticket is not _NUDGE:
+                    tickets.append(ticket)
                 if len(tickets) == GROUP:
                     return tickets, True
                 ticket = self._queue.get_nowait()
@@ -133,6 +151,10 @@ class GroupCommit:
         return tickets, False
 
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
+        self._write(tickets)
+        self._store.announce()
+
+    def _write(self, tickets: Sequence[_Ticket]) -> None:
         error = self._try([row for ticket in tickets for row in ticket.rows])
         if error is None or _concerns_all(error) or len(tickets) == 1:
             _answer(tickets, error)

@@ -24,7 +24,7 @@ from hub.inbox.codec import encode
 from hub.inbox.commit import GroupCommit
 from hub.inbox.kafka_admin import LOOK_S
 from hub.inbox.kafka_producer import DOWN, KafkaStore, fits
-from hub.inbox.kafka_reader import Place, Reader
+from hub.inbox.kafka_reader import Place, TopicReader
 from hub.inbox.kafka_record import message_of
 from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
@@ -73,6 +73,8 @@ class KafkaInbox:
     `is_sole`: this process applies alone and reads every partition; else it shares them with its consumer group.
     """
 
+    is_awaited = True
+
     def __init__(self, settings: Settings, state: Engine, engine: Engine, before: Inbox, *, is_sole: bool) -> None:
         self.state = state
         self._settings = settings
@@ -80,8 +82,8 @@ class KafkaInbox:
         self._before = before
         self._topic = Topic(settings)
         self._is_sole = is_sole
-        self._reader: Reader | None = None
-        self._scout: Reader | None = None
+        self._reader: TopicReader | None = None
+        self._scout: TopicReader | None = None
         self._store = KafkaStore(settings, self._topic, engine, self._waiting)
         self._commit = GroupCommit(self._store)
         self._committed_at = 0.0
@@ -246,20 +248,20 @@ class KafkaInbox:
                 found += [_message(one).received_at for one in records]
         return min((one for one in found if one is not None), default=None)
 
-    def _open_scout(self) -> Reader:
+    def _open_scout(self) -> TopicReader:
         """Reads single records, so it fetches little."""
         if self._scout is None:
             little = {"fetch.message.max.bytes": 1_000, "queued.min.messages": 1}
             config = self._reading() | little
-            self._scout = Reader(config, f"{self._settings.kafka_group}-look", [self._topic.name], self._every)
+            self._scout = TopicReader(config, f"{self._settings.kafka_group}-look", [self._topic.name], self._every)
         self._scout.assigned()
         return self._scout
 
-    def _open_reader(self) -> Reader:
+    def _open_reader(self) -> TopicReader:
         if self._reader is None:
             self._topic.partitions()  # makes the topic, or refuses it
             every = self._every if self._is_sole else None
-            self._reader = Reader(self._reading(), self._settings.kafka_group, [self._topic.name], every)
+            self._reader = TopicReader(self._reading(), self._settings.kafka_group, [self._topic.name], every)
         return self._reader
 
     def _reading(self) -> dict[str, Any]:

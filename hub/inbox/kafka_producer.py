@@ -13,7 +13,7 @@ from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.inbox.codec import EncodedRow
 from hub.inbox.commit import RefusalKey
-from hub.inbox.kafka_record import HEAD_BYTES, Record, records_of
+from hub.inbox.kafka_record import HEAD_BYTES, InboxRecord, records_of
 from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Unreachable
 from hub.inbox.refusals import add_refusals
@@ -65,6 +65,13 @@ class KafkaStore:
         with write(self._engine) as connection:
             add_refusals(connection, counts)
 
+    def announce(self) -> None:
+        """The readers wait at the brokers."""
+
+    @property
+    def is_watched(self) -> bool:
+        return self.waiting > 0 or self.is_down
+
     def upkeep(self) -> None:
         now = time.monotonic()
         if now - self._counted_at < FRESH_S:
@@ -87,7 +94,7 @@ class KafkaStore:
             self._producer = None
         self.is_down = True
 
-    def _publish(self, records: Sequence[Record]) -> _Acks:
+    def _publish(self, records: Sequence[InboxRecord]) -> _Acks:
         producer = self._open()
         acks = _Acks(len(records))
         deadline = time.monotonic() + ACK_S + 1.0  # the client reports every fate by its own deadline

@@ -48,7 +48,7 @@ Place = tuple[str, int]
 log = logger("inbox")
 
 
-class Reader:
+class TopicReader:
     """One consumer. With `group` the partitions are shared among its members, else this reader has `every` one.
 
     Records of transactions are read once those are committed, and aborted ones never, unless `config` says otherwise.

@@ -16,14 +16,14 @@ FOREIGN = "-"
 """Under this connection stands a record that the hub did not write; it ends in quarantine."""
 
 
-class Record(NamedTuple):
+class InboxRecord(NamedTuple):
     """`value` is a line of JSON, `[connection, message_id, received_at, authentic, hint, fresh]`, then the body."""
 
     key: bytes
     value: bytes
 
 
-def records_of(rows: Sequence[EncodedRow]) -> Iterator[Record]:
+def records_of(rows: Sequence[EncodedRow]) -> Iterator[InboxRecord]:
     """The records of some rows, in order. Raises OverflowError for a time that the state database could not hold."""
     for row in rows:
         if row.received_at >= 2**63:
@@ -31,7 +31,7 @@ def records_of(rows: Sequence[EncodedRow]) -> Iterator[Record]:
         for message in decode(row.connection_id, row.received_at, row.heads, row.bodies):
             hint = None if message.profile_hint is None else message.profile_hint[:MAX_HINT]
             head = dumps([*message[:4], hint, message.has_fresh_id])
-            yield Record((hint or message.message_id).encode(), b"%b\n%b" % (head, message.body))
+            yield InboxRecord((hint or message.message_id).encode(), b"%b\n%b" % (head, message.body))
 
 
 def message_of(place: str, value: bytes | None, written_at: Micros) -> Message:

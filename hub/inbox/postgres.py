@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
+from hub.core import wakeup
 from hub.core.clock import Micros
 from hub.core.database import read, write
 from hub.core.filters import EVERY, RecordFilter
+from hub.core.wakeup import MESSAGES, wake
 from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
 from hub.inbox.commit import GroupCommit, RefusalKey
@@ -67,6 +69,7 @@ class PostgresClaim:
         yield self.connection
         _add_to_tally(self.connection, taken=len(self.messages))
         self.connection.commit()
+        wakeup.send_noted(self.connection)
 
 
 class PostgresStore:
@@ -87,6 +90,13 @@ class PostgresStore:
         with write(self._engine) as connection:
             add_refusals(connection, counts)
 
+    def announce(self) -> None:
+        wake(self._engine, MESSAGES)
+
+    @property
+    def is_watched(self) -> bool:
+        return self.waiting > 0
+
     def upkeep(self) -> None:
         now = time.monotonic()
         if now - self._counted_at < FRESH_S:
@@ -101,6 +111,8 @@ class PostgresStore:
 
 class PostgresInbox:
     """See hub.inbox.queue.Inbox."""
+
+    is_awaited = False
 
     def __init__(self, engine: Engine, limit: int) -> None:
         self._engine = engine
@@ -123,7 +135,8 @@ class PostgresInbox:
 
     @contextmanager
     def batch(self, limit: int) -> Iterator[PostgresClaim]:
-        with self._engine.connect() as connection:  # closing it rolls back what was not committed
+        # Closing it rolls back what was not committed.
+        with self._engine.connect().execution_options(**wakeup.options()) as connection:
             yield PostgresClaim(self, connection, self._take(connection, limit))
 
     def terms(self, state: Connection) -> InboxTerms:

@@ -56,6 +56,9 @@ class Claim(Protocol):
 class Inbox(Protocol):
     """The durable queue of messages."""
 
+    is_awaited: bool
+    """Whether `batch` itself waits a moment for messages. If not, `hub.core.wakeup` tells when some have come."""
+
     def create_tables(self) -> None:
         """Make the queue's tables directly, as tests do; processes use `hub migrate`."""
         ...

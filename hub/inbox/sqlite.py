@@ -20,6 +20,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from hub.core.clock import Micros
 from hub.core.database import insert, read, write
 from hub.core.filters import EVERY, RecordFilter
+from hub.core.wakeup import MESSAGES, wake
 from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
 from hub.inbox.commit import GroupCommit, RefusalKey
@@ -115,6 +116,13 @@ class SqliteStore:
         with write(self._engine) as connection:
             add_refusals(connection, counts)
 
+    def announce(self) -> None:
+        wake(self._state, MESSAGES)
+
+    @property
+    def is_watched(self) -> bool:
+        return self.waiting > 0
+
     def upkeep(self) -> None:
         now = time.monotonic()
         if now - self._counted_at < FRESH_S:
@@ -132,6 +140,8 @@ class SqliteStore:
 
 class SqliteInbox:
     """See hub.inbox.queue.Inbox. `engine` is the inbox file, `state` the state database."""
+
+    is_awaited = False
 
     def __init__(self, engine: Engine, state: Engine, limit: int) -> None:
         self._engine = engine

@@ -14,7 +14,7 @@ from hub.mapping.language.rules import InboundTree
 from hub.mapping.model import Change, Identity, Json, Verdict
 from hub.mapping.run.bounds import tidy
 from hub.mapping.run.draft import NO_NAMES, Draft, Missing, finish, refused
-from hub.mapping.run.rules import Engine, Interpreter
+from hub.mapping.run.rules import Evaluator, Interpreter
 from hub.mapping.run.schedule import Schedule, item_groups
 from hub.mapping.values.moment import message_time
 
@@ -39,7 +39,9 @@ class Inbound:
     `options` are the connection's values that rows may read; its `currency` is the currency of amounts without one.
     """
 
-    def __init__(self, tree: InboundTree, engine: Engine, *, connection_id: str, options: Mapping[str, Json]) -> None:
+    def __init__(
+        self, tree: InboundTree, engine: Evaluator, *, connection_id: str, options: Mapping[str, Json]
+    ) -> None:
         self.tree = tree
         self.connection_id = connection_id
         self.options = dict(options)

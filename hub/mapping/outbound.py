@@ -18,7 +18,7 @@ from hub.mapping.run.rules import matches
 _NOTHING: Final = Mapped({}, (), None, (), "not_mapped")
 
 
-class OutboundEngine(Protocol):
+class OutboundEvaluator(Protocol):
     """What evaluates the rules of a section: the interpreter, or generated functions."""
 
     lets: Mapping[str, Pending]
@@ -62,7 +62,7 @@ def interpret_outbound(document: Node) -> Outbound:
 class Outbound:
     """A destination mapping."""
 
-    def __init__(self, tree: OutboundTree, engine: OutboundEngine) -> None:
+    def __init__(self, tree: OutboundTree, engine: OutboundEvaluator) -> None:
         self.tree = tree
         self._engine = engine
         self._lets = dict(engine.lets)

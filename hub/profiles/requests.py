@@ -15,14 +15,17 @@ from hub.core.bulk import table
 from hub.core.clock import DAY, HOUR, Micros, iso
 from hub.core.database import insert
 from hub.core.ids import new_id
+from hub.core.wakeup import ERASURES, wake_after_commit
 from hub.profiles.rules.stamps import bounded
 from hub.profiles.tables import IS_OPEN, IS_WAITING, KEY_CHARS, ErasureCallbackRow, ErasureRow
 from hub.profiles.values import DueCallback, ErasureRecord
 from hub.sdk.json import dumps, loads
+from hub.sdk.text import storable
 from hub.sdk.values import ErasureStatus
 
 EXPECTED: Micros = 30 * DAY
 """By when an erasure is expected to be complete, unless its source says otherwise: within a month (GDPR, article 12)."""
+DETAIL_CHARS = 1_000
 LATE: Micros = HOUR  # an erasure takes seconds: one that is pending for so long is stuck
 WEEK: Micros = 7 * DAY
 NEWER = "A later change of status is told instead."
@@ -49,7 +52,7 @@ def register(
         "id": new_id(now // 1000),
         "connection_id": connection_id,
         "request_id": bounded(request_id, KEY_CHARS),
-        "regulation": regulation[:32],
+        "regulation": storable(regulation, 32),
         "status": ErasureStatus.PENDING,
         "received_at": now,
         "expected_at": now + EXPECTED if expected_at is None else expected_at,
@@ -65,6 +68,7 @@ def register(
     }
     statement = insert(connection, _ERASURE).values(row)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["connection_id", "request_id"]))
+    wake_after_commit(connection, ERASURES)
     found = find(connection, connection_id, request_id)
     assert found is not None, "it was there, or is now"
     return found
@@ -133,6 +137,7 @@ def keep_sealed(connection: Connection, record: ErasureRecord, sealed: str) -> b
     """Remember whom a request means until it is carried out; whether it still waits for that."""
     whole = f"{record.sealed}\n{sealed}" if record.sealed else sealed
     waits = _ERASURE.c.id == record.id, _ERASURE.c.status == ErasureStatus.PENDING
+    wake_after_commit(connection, ERASURES)
     return connection.execute(update(_ERASURE).where(*waits).values(sealed=whole)).rowcount > 0
 
 
@@ -196,6 +201,7 @@ def _move(
 
 def _tell(connection: Connection, record: ErasureRecord, status: ErasureStatus, now: Micros) -> None:
     """Each callback of a request is to hear of this status."""
+    wake_after_commit(connection, ERASURES)
     rows = [
         {
             "id": new_id(now // 1000),
@@ -232,7 +238,11 @@ def lease(connection: Connection, callback: DueCallback, until: Micros) -> bool:
 
 def end_callback(connection: Connection, callback: DueCallback, state: str, detail: str = "") -> None:
     """It was told (`sent`), cannot be (`dead`), or need not be any more (`skipped`)."""
-    connection.execute(update(_CALLBACK).where(_CALLBACK.c.id == callback.id).values(state=state, detail=detail))
+    connection.execute(
+        update(_CALLBACK)
+        .where(_CALLBACK.c.id == callback.id)
+        .values(state=state, detail=storable(detail, DETAIL_CHARS))
+    )
 
 
 def put_off(connection: Connection, callback: DueCallback, due_at: Micros, detail: str) -> None:
@@ -242,7 +252,7 @@ def put_off(connection: Connection, callback: DueCallback, due_at: Micros, detai
     if connection.execute(newer).first() is not None:
         end_callback(connection, callback, "skipped", NEWER)
         return
-    values = {"due_at": due_at, "detail": detail}
+    values = {"due_at": due_at, "detail": storable(detail, DETAIL_CHARS)}
     connection.execute(update(_CALLBACK).where(_CALLBACK.c.id == callback.id, text(IS_WAITING)).values(**values))
 
 

@@ -11,11 +11,14 @@ from sqlalchemy import Row, func, select
 from hub.core.clock import Micros
 from hub.core.ids import new_id, new_token
 from hub.core.secrets import Vault
+from hub.core.wakeup import CONNECTIONS, wake_after_commit
 from hub.registry.tables import ApiKeyRow, ConnectionRow
 from hub.registry.values import PREVIOUS, Connection
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
+from hub.sdk.text import storable
 
+REASON_CHARS = 1_000  # a connector may repeat what its vendor said
 TABLE = ConnectionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it to every table class
 KEYS = ApiKeyRow.__table__  # type: ignore[attr-defined]  # as above
 
@@ -62,6 +65,7 @@ def add(
         "updated_at": now,
     }
     database.execute(TABLE.insert(), row)
+    wake_after_commit(database, CONNECTIONS)
     return get(database, vault, str(row["id"]))
 
 
@@ -70,11 +74,12 @@ def update(database: Database, connection_id: str, now: Micros, **columns: Any) 
     database.execute(
         TABLE.update().where(TABLE.c.id == connection_id).values(**columns, version=TABLE.c.version + 1, updated_at=now)
     )
+    wake_after_commit(database, CONNECTIONS)
 
 
 def pause(database: Database, connection_id: str, reason: str, now: Micros) -> None:
     """Nothing is sent through a paused connection; its deliveries wait. Senders to a paused source are told to retry."""
-    update(database, connection_id, now, status="paused", paused_reason=reason)
+    update(database, connection_id, now, status="paused", paused_reason=storable(reason, REASON_CHARS))
 
 
 def resume(database: Database, connection_id: str, now: Micros) -> None:
@@ -85,11 +90,12 @@ def resume(database: Database, connection_id: str, now: Micros) -> None:
 def pause_route(database: Database, connection_id: str, route: str, reason: str, now: Micros) -> None:
     """Stop one route of a connection, the others go on."""
     routes = loads(database.scalar(select(TABLE.c.paused_routes).where(TABLE.c.id == connection_id)) or "{}")
-    update(database, connection_id, now, paused_routes=_text({**routes, route: reason}))
+    update(database, connection_id, now, paused_routes=_text({**routes, route: storable(reason, REASON_CHARS)}))
 
 
 def remove(database: Database, connection_id: str) -> None:
     database.execute(TABLE.delete().where(TABLE.c.id == connection_id))
+    wake_after_commit(database, CONNECTIONS)
 
 
 def get(database: Database, vault: Vault, connection_id: str) -> Connection:

@@ -15,15 +15,18 @@ from hub.core.clock import DAY, HOUR, SECOND, from_datetime
 from hub.core.clock import now as real_now
 from hub.core.database import is_passing, read, write
 from hub.core.locks import role_lock
+from hub.core.wakeup import OCCASIONS, listening
 from hub.distributions import occasions, store
 from hub.distributions.tables import OCCASION, PUBLICATION
 from hub.distributions.values import Target
 from hub.ledger.store import runs
 from hub.outbox.tables import DELIVERY
 from hub.profiles import store as profiles
+from hub.runtime.occasions import scheduler
 from hub.runtime.occasions.scheduler import ScheduleRole
 from hub.runtime.occasions.step import decide_chunk, run_now
 from hub.sdk.errors import ConfigurationError
+from tests.harness import eventually
 from tests.rooms.distributions.conftest import NOW, Hub
 
 DAILY = {"kind": "cron", "expression": "0 9 * * *", "timezone": "UTC"}
@@ -347,29 +350,31 @@ def test_an_occasion_that_cannot_be_decided_waits_aside_and_stops_no_other(hub: 
     assert len(deliveries(hub)) == 2
 
 
-def test_the_running_role_fires_on_the_instant_and_stops_when_told(hub: Hub):
+def test_the_running_role_sleeps_until_an_instant_or_a_change_and_stops_when_told(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scheduler, "LOOK_S", 3_600.0)
     hub.people("ann")
     stop = threading.Event()
     role = ScheduleRole(hub.engine, digest)
     thread = threading.Thread(target=role.run, args=(stop,))
     thread.start()
-    try:
-        hub.now = real_now()
-        made = hub.distribution(trigger={"kind": "interval", "every_s": 1})
-        deadline = real_now() + 20 * SECOND
-        while not deliveries(hub) and real_now() < deadline:
-            stop.wait(0.02)
-        with read(hub.engine) as connection:
-            first = occasions.of_distribution(connection, made.id).items[-1]
-        assert first.opened_at - first.planned_at < 5 * SECOND
-        second_lock = role_lock(hub.engine, "schedule")
-        assert not second_lock.acquire()
-        if hub.engine.dialect.name == "sqlite":
-            with pytest.raises(ConfigurationError, match="Another schedule role"):
-                ScheduleRole(hub.engine, digest).run(stop)
-    finally:
-        stop.set()
-        thread.join(10)
+    with listening(hub.engine, {OCCASIONS: role.wake}):
+        try:
+            hub.now = real_now()
+            made = hub.distribution(trigger={"kind": "interval", "every_s": 1})
+            eventually(lambda: deliveries(hub), within_s=20)
+            with read(hub.engine) as connection:
+                first = occasions.of_distribution(connection, made.id).items[-1]
+            assert first.opened_at - first.planned_at < 5 * SECOND
+            second_lock = role_lock(hub.engine, "schedule")
+            assert not second_lock.acquire()
+            if hub.engine.dialect.name == "sqlite":
+                with pytest.raises(ConfigurationError, match="Another schedule role"):
+                    ScheduleRole(hub.engine, digest).run(stop)
+        finally:
+            stop.set()
+            thread.join(10)
     assert not thread.is_alive()
     assert second_lock.acquire()
     second_lock.release()

@@ -8,7 +8,7 @@ from typing import Final
 from hub.mapping.build.fit import INSTANT
 from hub.mapping.build.parts import blanks_of, build_condition, build_lets, build_match, check_frame, sections_of
 from hub.mapping.build.rows import RowBuilder
-from hub.mapping.build.sources import Reader
+from hub.mapping.build.sources import SourceReader
 from hub.mapping.build.values import ANY, Want, as_holder
 from hub.mapping.language.document import Node
 from hub.mapping.model import ADDRESS_PARTS, BUILT_IN_TRAITS
@@ -66,7 +66,7 @@ def build_inbound(root: Node) -> InboundTree:
 class _InboundBuilder:
     def __init__(self, root: Node) -> None:
         self.root = root
-        self.reader = Reader(is_inbound=True)
+        self.reader = SourceReader(is_inbound=True)
         self.rows = RowBuilder(self.reader, sections_of(root), blanks_of(root), None)
 
     def tree(self) -> InboundTree:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hub.mapping.build.parts import blanks_of, build_condition, build_lets, build_match, check_frame, sections_of
 from hub.mapping.build.rows import RowBuilder
-from hub.mapping.build.sources import Reader
+from hub.mapping.build.sources import SourceReader
 from hub.mapping.build.values import Want
 from hub.mapping.language.dialect import Dialect
 from hub.mapping.language.dialect_schema import SCHEMA as DIALECT_SCHEMA
@@ -26,7 +26,7 @@ def build_outbound(root: Node) -> OutboundTree:
 class _OutboundBuilder:
     def __init__(self, root: Node) -> None:
         self.root = root
-        self.reader = Reader(is_inbound=False)
+        self.reader = SourceReader(is_inbound=False)
 
     def tree(self) -> OutboundTree:
         root, reader = self.root, self.reader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.mapping.build.rows import RowBuilder
-from hub.mapping.build.sources import Reader
+from hub.mapping.build.sources import SourceReader
 from hub.mapping.build.values import Want, text_key
 from hub.mapping.values.coerce import scalar_text
 from hub.mapping.language.document import Node
@@ -30,7 +30,7 @@ def sections_of(root: Node) -> dict[str, Node]:
     return dict(node.items()) if node is not None else {}
 
 
-def build_lets(root: Node, reader: Reader, rows: RowBuilder) -> tuple[tuple[str, Row], ...]:
+def build_lets(root: Node, reader: SourceReader, rows: RowBuilder) -> tuple[tuple[str, Row], ...]:
     """Names may use the names above them, so they cannot form a circle."""
     lets = []
     node = root.get("let")
@@ -42,7 +42,7 @@ def build_lets(root: Node, reader: Reader, rows: RowBuilder) -> tuple[tuple[str,
     return tuple(lets)
 
 
-def build_match(node: Node | None, reader: Reader, place: str) -> tuple[Match, ...]:
+def build_match(node: Node | None, reader: SourceReader, place: str) -> tuple[Match, ...]:
     found = []
     for text, child in node.items() if node is not None else ():
         mark = node.key_marks[text] if node is not None else child.mark
@@ -56,6 +56,6 @@ def build_match(node: Node | None, reader: Reader, place: str) -> tuple[Match, .
     return tuple(found)
 
 
-def build_condition(node: Node, reader: Reader, place: str) -> Formula | FromPath | None:
+def build_condition(node: Node, reader: SourceReader, place: str) -> Formula | FromPath | None:
     child = node.get("when")
     return None if child is None else reader.source(child.value, child.mark, f"{place}.when")

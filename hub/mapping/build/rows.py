@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from hub.mapping.build.fit import INSTANT, misfit
-from hub.mapping.build.sources import Reader
+from hub.mapping.build.sources import SourceReader
 from hub.mapping.build.values import ANY, ValueBuilder, Want, as_holder, note
 from hub.mapping.language.dialect import Dialect
 from hub.mapping.language.document import Node
@@ -43,7 +43,7 @@ _SHAPED_KINDS: Final[Mapping[str, Mapping[str, str]]] = {
 class RowBuilder(ValueBuilder):
     """Builds rows of every form; `sections` may be named by `use`."""
 
-    def __init__(self, reader: Reader, sections: Mapping[str, Node], blanks: frozenset[str], dialect: Dialect | None):
+    def __init__(self, reader: SourceReader, sections: Mapping[str, Node], blanks: frozenset[str], dialect: Dialect | None):
         super().__init__(reader, sections, blanks, dialect)
         self._uses: list[str] = []
         self.rests: list[Spread] = []

@@ -15,7 +15,7 @@ from jmespath.parser import Parser
 
 from hub.mapping.language.expressions import EVERYTHING, ExpressionInvalid, compile_expression
 from hub.mapping.model import Json
-from hub.mapping.language.paths import Path, Step, parse_path
+from hub.mapping.language.paths import Path, PathStep, parse_path
 from hub.mapping.language.problems import Mark, Problem, nearest, problem
 from hub.mapping.language.rows import Formula, FromPath, Template
 
@@ -27,7 +27,7 @@ _INBOUND_ROOTS: Final = ("hub", "options")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-class Reader:
+class SourceReader:
     """Turns texts into sources and keeps what is wrong with them."""
 
     def __init__(self, *, is_inbound: bool) -> None:
@@ -84,7 +84,7 @@ class Reader:
             return None
         names = []
         for name in sorted(expression.paths - {EVERYTHING}):
-            path = self._rooted((Step(name, None),), name, mark, place)
+            path = self._rooted((PathStep(name, None),), name, mark, place)
             if path is None:
                 return None
             names.append((name, path))
@@ -115,7 +115,7 @@ class Reader:
         parts.append(text[position:])
         return Template(tuple(part for part in parts if part != ""), partial, text)
 
-    def _rooted(self, steps: tuple[Step, ...], text: str, mark: Mark, place: str) -> Path | None:
+    def _rooted(self, steps: tuple[PathStep, ...], text: str, mark: Mark, place: str) -> Path | None:
         head = steps[0]
         if head.fold is None:
             if head.key in self._bound:
@@ -133,7 +133,7 @@ class Reader:
     def _note_chains(self, tree: Mapping[str, Any]) -> None:
         """Keys an expression names (`traits.a || traits.b`) count as named for `rest`."""
         for keys in _chains(tree):
-            steps = tuple(Step(key, None) for key in keys)
+            steps = tuple(PathStep(key, None) for key in keys)
             if len(steps) > 1 and keys[0] not in {*self._bound, *self.lets, *_INBOUND_ROOTS}:
                 self.read_paths.append((Path("message", steps, ".".join(keys)), True))
 

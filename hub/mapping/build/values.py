@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hub.mapping.build.fit import INSTANT, coerced_as, fixed
-from hub.mapping.build.sources import Reader
+from hub.mapping.build.sources import SourceReader
 from hub.mapping.values.coerce import INBOUND, OUTBOUND, Coercion, coercion, scalar_text
 from hub.mapping.values.coerce_time import datetime_reader
 from hub.mapping.language.dialect import Dialect
@@ -61,7 +61,7 @@ ANY: Final = Want()
 class ValueBuilder(ABC):
     """Builds rows of values, and what every row may carry. Problems are collected in `reader`."""
 
-    def __init__(self, reader: Reader, sections: Mapping[str, Node], blanks: frozenset[str], dialect: Dialect | None):
+    def __init__(self, reader: SourceReader, sections: Mapping[str, Node], blanks: frozenset[str], dialect: Dialect | None):
         self.reader = reader
         self.sections = sections
         self.blanks = blanks

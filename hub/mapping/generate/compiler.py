@@ -15,7 +15,7 @@ from hub.mapping.language.rules import InboundTree, OutboundRule, OutboundTree, 
 from hub.mapping.model import REMOVED, Json
 from hub.mapping.run.draft import Draft
 from hub.mapping.run.interpreter import Pending
-from hub.mapping.run.rules import Group, Step, matches
+from hub.mapping.run.rules import Group, RunnableRule, matches
 
 Function = Callable[[Draft], Any]
 
@@ -35,11 +35,13 @@ class Compiled:
         self.fitting = tuple(dispatcher(tree.rules, steps, group.rules, lets) for group in groups)
 
 
-def _step(rule: Rule, lets: dict[str, Function]) -> Step:
+def _step(rule: Rule, lets: dict[str, Function]) -> RunnableRule:
     run = outputs_function(rule.outputs, None, lets)
     if rule.when is None:
-        return Step(rule, always, run, run)
-    return Step(rule, _condition(rule, lets, is_inbound=True), run, outputs_function(rule.outputs, rule.when, lets))
+        return RunnableRule(rule, always, run, run)
+    return RunnableRule(
+        rule, _condition(rule, lets, is_inbound=True), run, outputs_function(rule.outputs, rule.when, lets)
+    )
 
 
 class OutboundCompiled:

@@ -12,7 +12,7 @@ from hub.mapping.language.paths import Path, fold
 from hub.mapping.language.rows import FromPath
 from hub.mapping.language.rules import Match, Rule
 from hub.mapping.run.draft import Draft
-from hub.mapping.run.rules import Step
+from hub.mapping.run.rules import RunnableRule
 from hub.mapping.values.coerce import scalar_text
 
 Function = Callable[[Draft], Any]
@@ -24,8 +24,8 @@ def always(_draft: Draft) -> bool:
 
 
 def dispatcher(
-    rules: tuple[Rule, ...], steps: list[Step], indexes: tuple[int, ...], lets: dict[str, Function]
-) -> Callable[[Draft], tuple[Step, ...]]:
+    rules: tuple[Rule, ...], steps: list[RunnableRule], indexes: tuple[int, ...], lets: dict[str, Function]
+) -> Callable[[Draft], tuple[RunnableRule, ...]]:
     """Finds the rules whose `match` fits by the texts of all matched paths together."""
     paths = list(dict.fromkeys(match.path for index in indexes for match in rules[index].match))
     asked = list(dict.fromkeys(path for index in indexes if (path := _asked_path(rules[index])) is not None))
@@ -60,12 +60,12 @@ def _text_of(path: Path, emitter: Emitter) -> str:
 class _Wanted(NamedTuple):
     """What a rule needs of the dispatch key: folded texts by place, and the place of its `when`."""
 
-    step: Step
+    step: RunnableRule
     texts: tuple[tuple[int, Match], ...]
     truth: int | None
 
     @classmethod
-    def of(cls, step: Step, paths: list[Path], asked: list[Path]) -> _Wanted:
+    def of(cls, step: RunnableRule, paths: list[Path], asked: list[Path]) -> _Wanted:
         path = _asked_path(step.rule)
         truth = None if path is None else len(paths) + asked.index(path)
         if truth is not None:
@@ -73,7 +73,7 @@ class _Wanted(NamedTuple):
         return cls(step, tuple((paths.index(match.path), match) for match in step.rule.match), truth)
 
 
-def _fitting(wanted: list[_Wanted], key: tuple[str | bool | None, ...]) -> tuple[Step, ...]:
+def _fitting(wanted: list[_Wanted], key: tuple[str | bool | None, ...]) -> tuple[RunnableRule, ...]:
     folded = [fold(text) if isinstance(text, str) else None for text in key]
     return tuple(
         rule.step

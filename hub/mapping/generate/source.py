@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hub.mapping.build.sources import field_chain, literal
 from hub.mapping.generate.learned_tables import LearningTable
-from hub.mapping.language.paths import ABSENT, Path, Step, folded_keys, found_by_fold
+from hub.mapping.language.paths import ABSENT, Path, PathStep, folded_keys, found_by_fold
 from hub.mapping.language.rows import Formula, FromPath
 from hub.mapping.model import REMOVED
 from hub.mapping.run.interpreter import formula_value, holds, let_value
@@ -37,7 +37,7 @@ class _Loop:
         self.variable = variable
         self.indent = indent
         self.opening: list[str] = []
-        self.containers: dict[tuple[str, tuple[Step, ...]], str] = {}
+        self.containers: dict[tuple[str, tuple[PathStep, ...]], str] = {}
         self.is_shared = False  # whether the interpreter must see the item too
 
 
@@ -153,7 +153,7 @@ class Emitter:
         self._step(self.line, variable, holder, path.steps[-1])
         return variable
 
-    def _step(self, line: Callable[[str], None], variable: str, holder: str, step: Step) -> None:
+    def _step(self, line: Callable[[str], None], variable: str, holder: str, step: PathStep) -> None:
         line(f"{variable} = {holder}.get({self.constant(step.key)}, A)")
         if step.fold is None:
             return
@@ -165,7 +165,7 @@ class Emitter:
         line(f"    if {index} is None: {index} = folded_keys({holder})")
         line(f"    {variable} = {holder}.get({index}.get({self.constant(step.fold)}, A), A)")
 
-    def _container(self, root: str, steps: tuple[Step, ...]) -> str:
+    def _container(self, root: str, steps: tuple[PathStep, ...]) -> str:
         """The variable that holds the object at a path; an empty one if there is none. Read once per loop body."""
         if root.startswith("let:"):
             return self._let_container(root, steps)
@@ -187,7 +187,7 @@ class Emitter:
         loop.containers[root, steps] = variable
         return variable
 
-    def _let_container(self, root: str, steps: tuple[Step, ...]) -> str:
+    def _let_container(self, root: str, steps: tuple[PathStep, ...]) -> str:
         """Read when it is first needed: a name that nobody asks for is not read, and may not warn."""
         variable = self._lets_read.get(root)
         if variable is None:
@@ -318,7 +318,7 @@ class Emitter:
     def _chain_path(self, node: Any, paths: dict[str, Path]) -> Path:
         keys = field_chain(node) or ()
         path = paths[keys[0]]
-        return Path(path.root, path.steps + tuple(Step(key, None) for key in keys[1:]), ".".join(keys))
+        return Path(path.root, path.steps + tuple(PathStep(key, None) for key in keys[1:]), ".".join(keys))
 
 
 def _object_of(value: Any) -> dict[str, Any]:

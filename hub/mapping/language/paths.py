@@ -30,7 +30,7 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One key. `fold` is set where the key is found by folding (`~key`) when the exact spelling is not there."""
 
     key: str
@@ -42,11 +42,11 @@ class Path(NamedTuple):
     `let` or `each` (`let:name`, `item:name`)."""
 
     root: str
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
     text: str
 
 
-def parse_path(text: str) -> tuple[Step, ...] | None:
+def parse_path(text: str) -> tuple[PathStep, ...] | None:
     """The steps of a plain path; None for anything else, which is then JMESPath."""
     steps = []
     position = 0
@@ -57,7 +57,7 @@ def parse_path(text: str) -> tuple[Step, ...] | None:
         key = match[2] if match[2] is not None else _unquoted(match[3])
         if key is None:
             return None
-        steps.append(Step(key, fold(key) if match[1] else None))
+        steps.append(PathStep(key, fold(key) if match[1] else None))
         position = match.end()
         if position == len(text):
             return tuple(steps)
@@ -88,7 +88,7 @@ def _fold(text: str) -> str:
 _fold_remembered = lru_cache(maxsize=16_384)(_fold)
 
 
-def step_into(value: Json, step: Step) -> Json:
+def step_into(value: Json, step: PathStep) -> Json:
     """One step down, or ABSENT. The exact spelling wins, then document order among keys that fold alike."""
     if not isinstance(value, dict):
         return ABSENT
@@ -96,7 +96,7 @@ def step_into(value: Json, step: Step) -> Json:
     return found_by_fold(value, step.fold) if found is ABSENT and step.fold is not None else found
 
 
-def walk(value: Json, steps: tuple[Step, ...]) -> Json:
+def walk(value: Json, steps: tuple[PathStep, ...]) -> Json:
     """The value at the end of the steps, or ABSENT."""
     for step in steps:
         value = step_into(value, step)

@@ -42,7 +42,7 @@ class Group(Protocol):
     def rules(self) -> tuple[int, ...]: ...
 
 
-class Step(NamedTuple):
+class RunnableRule(NamedTuple):
     """A rule ready to run. `attempt` runs it if its `when` holds, and says whether it did. All may raise Missing."""
 
     rule: Rule
@@ -51,7 +51,7 @@ class Step(NamedTuple):
     attempt: Callable[[Draft], bool]
 
 
-class Engine(Protocol):
+class Evaluator(Protocol):
     """What reads rows: the interpreter, or generated functions.
 
     `fitting` has a function per group of rules (group 0: those without `each`), which gives the rules whose `match`
@@ -59,7 +59,7 @@ class Engine(Protocol):
     `lets` are those of the mapping, none of them read.
     """
 
-    fitting: tuple[Callable[[Draft], tuple[Step, ...]], ...]
+    fitting: tuple[Callable[[Draft], tuple[RunnableRule, ...]], ...]
     source_id: Callable[[Draft], Json]
     at: Callable[[Draft], Json]
     test: Callable[[Draft], Json]
@@ -84,11 +84,11 @@ def _reading(row: Row | None) -> Callable[[Draft], Json]:
     return lambda draft: ABSENT if row is None else evaluate(row, draft)
 
 
-def _trying(steps: list[Step]) -> Callable[[Draft], tuple[Step, ...]]:
+def _trying(steps: list[RunnableRule]) -> Callable[[Draft], tuple[RunnableRule, ...]]:
     return lambda draft: tuple(step for step in steps if all(matches(match, draft) for match in step.rule.match))
 
 
-def _step(rule: Rule) -> Step:
+def _step(rule: Rule) -> RunnableRule:
     def applies(draft: Draft) -> bool:
         return rule.when is None or holds(rule.when, draft)
 
@@ -100,7 +100,7 @@ def _step(rule: Rule) -> Step:
     def attempt(draft: Draft) -> bool:
         return applies(draft) and run(draft)
 
-    return Step(rule, applies, run, attempt)
+    return RunnableRule(rule, applies, run, attempt)
 
 
 def matches(match: Match, draft: Draft) -> bool:

@@ -15,7 +15,7 @@ from hub.mapping.language.rules import InboundTree, Rule
 from hub.mapping.model import Json
 from hub.mapping.run.draft import Draft
 from hub.mapping.run.interpreter import evaluate
-from hub.mapping.run.rules import Engine, Step
+from hub.mapping.run.rules import Evaluator, RunnableRule
 
 
 class ItemGroup(NamedTuple):
@@ -32,7 +32,7 @@ class Task(NamedTuple):
     rank: int
     number: int
     group: int
-    step: Step
+    step: RunnableRule
 
 
 def item_groups(tree: InboundTree) -> list[ItemGroup]:
@@ -61,7 +61,7 @@ def _each_key(name: str, source: Row) -> object:
 
 
 class Schedule:
-    def __init__(self, tree: InboundTree, engine: Engine) -> None:
+    def __init__(self, tree: InboundTree, engine: Evaluator) -> None:
         self._fitting = engine.fitting
         self._groups = item_groups(tree)
         self._is_flat = len(self._groups) == 1
@@ -110,7 +110,7 @@ class Schedule:
         tasks.sort(key=_TURN)
         return tasks
 
-    def _applying(self, draft: Draft, group: int) -> list[Step]:
+    def _applying(self, draft: Draft, group: int) -> list[RunnableRule]:
         return [step for step in self._fitting[group](draft) if step.applies(draft)]
 
     def _run_with_items(self, draft: Draft) -> int:

@@ -6,7 +6,7 @@ two; the others only ask for the hash they read from the connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -39,6 +39,7 @@ class Refreshed(NamedTuple):
 class _Seen(NamedTuple):
     """What a refresh found, and the files it would read again if they changed."""
 
+    paths: Sequence[Path]
     stamps: _Stamps
     hash: str | None
     error: str | None
@@ -83,42 +84,45 @@ class Mappings:
         """
         key = (name, patch)
         seen = self._seen.get(key)
-        if seen is None or seen.stamps != _stamps(self._watched(key)):
+        if seen is None or seen.stamps != _stamps(seen.paths):
             seen = self._look(key, now)
         return Refreshed(seen.hash or active, seen.error)
 
     def _look(self, key: tuple[str, str], now: Micros) -> _Seen:
-        stamps = _stamps(self._watched(key))  # before reading: a change meanwhile is then seen next time
+        paths = self._watched(key)
+        stamps = _stamps(paths)  # before reading: a change meanwhile is then seen next time
         try:
             resolved = resolve(*key, self._folders)
         except MappingInvalid as error:
-            seen = _Seen(stamps, None, str(error))
+            seen = _Seen(paths, stamps, None, str(error))
         else:
             with write(self._engine) as connection:
                 import_version(connection, resolved, now)
             known = self._files.get(key, set())
             self._files[key] = known | {Path(stamp.path) for stamp in resolved.files}
-            fresh = self._files[key] == known
-            seen = _Seen(stamps if fresh else _stamps(self._watched(key)), resolved.hash, None)
+            if self._files[key] != known:
+                paths = self._watched(key)
+                stamps = _stamps(paths)
+            seen = _Seen(paths, stamps, resolved.hash, None)
         self._seen[key] = seen
         return seen
 
-    def _watched(self, key: tuple[str, str]) -> set[Path]:
+    def _watched(self, key: tuple[str, str]) -> Sequence[Path]:
         """Every file whose change could change this mapping: those read, and those that would win over them."""
         try:
-            return {*self._folders.candidates(key[0]), *self._files.get(key, ())}
+            return sorted({*self._folders.candidates(key[0]), *self._files.get(key, ())})
         except MappingInvalid:
-            return set()
+            return ()
 
     def _document(self, hash_: str) -> Node:
         with read(self._engine) as connection:
             return load(connection, hash_)
 
 
-def _stamps(paths: set[Path]) -> _Stamps:
+def _stamps(paths: Sequence[Path]) -> _Stamps:
     """Path, time of change and size of each file; zeros where there is none."""
     found = []
-    for path in sorted(paths):
+    for path in paths:
         try:
             status = path.stat()
             found.append((str(path), status.st_mtime_ns, status.st_size))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection as Database
 
 from hub.core.clock import Micros, to_datetime
 from hub.core.logging import logger
+from hub.core.wakeup import LOOK_S
 from hub.outbox.defects import tell_defect
 from hub.outbox.engine import plan as planning
 from hub.outbox.engine.build import ERASE, Built, Known
@@ -16,14 +17,14 @@ from hub.outbox.engine.lane import CONFIGURATION, Lane, Ports
 from hub.outbox.engine.plan import Due, Turn
 from hub.outbox.engine.workers import Job
 from hub.outbox.queue import claim
-from hub.outbox.queue.claim import Ended, Plan
+from hub.outbox.queue.claim import ClaimPlan, Ended
 from hub.outbox.rules import DETAIL_CHARS, is_fresh
 from hub.registry.store import pause
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.text import storable
 
 CLAIM_MOST = 1_500
-LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_S = 0.1  # between two looks that find nothing: what comes in one after the other is one batch
 Doing = Callable[[Callable[[Database], Any]], Any]
 
 
@@ -33,21 +34,37 @@ class Claiming:
     def __init__(self, ports: Ports, submit: Callable[[Job], None], within: Doing, reading: Doing) -> None:
         self._ports, self._submit, self._within, self._reading = ports, submit, within, reading
 
+    def look(self, lanes: Sequence[Lane], now: Micros, at: float) -> None:
+        """Find out, for all lanes that had nothing to do at their last look, when they will have."""
+        calm = {lane.connection.id: lane for lane in lanes if lane.is_calm and _looks(lane, at)}
+        if not calm:
+            return
+        due: dict[str, Micros] = self._reading(lambda database: claim.next_due(database, sorted(calm)))
+        for connection_id, lane in calm.items():
+            lane.looked_at = at
+            lane.due_at = due.get(connection_id)
+            if lane.due_at is None or lane.due_at > now:
+                lane.look_at = at + planning.rest_s(lane.due_at, now, LOOK_AGAIN_S, LOOK_S)
+
     def claim(self, lane: Lane, now: Micros, at: float) -> bool:
         """Claim and start what may be sent; whether anything was."""
-        if not lane.is_open or at < lane.look_at:
+        if not _looks(lane, at):
             return False
+        lane.looked_at = at
         allowed = lane.circuit.allows(at)
         closed = planning.closed_routes(lane, at)
         room, items = planning.room(lane, closed)
         room = room if allowed is None else min(room, allowed)
         if room <= 0:
+            lane.look_at = at + LOOK_AGAIN_S
             return False
         limit = max(1, min(CLAIM_MOST, room * items))
         due: Due = self._reading(lambda database: self._due(database, lane, now, limit, closed))
-        if not due.rows:
-            lane.look_at = at + LOOK_AGAIN_S
+        lane.is_calm = not due.rows
+        if lane.is_calm:
+            lane.look_at = at + planning.rest_s(lane.due_at, now, LOOK_AGAIN_S, LOOK_S)
             return False
+        lane.due_at = now
         built, ended = self._build(lane, due, now)
         if built is None:
             return True
@@ -55,10 +72,9 @@ class Claiming:
         turns, waiting = planning.turns(lane, free, room, at, closed)
         wanted = planning.plan(lane, turns, waiting, ended, deferred, built, now)
         granted = self._start(wanted, now)
-        if not turns and not ended:
-            lane.look_at = at + LOOK_AGAIN_S
-            return False
         started = self._hand_over(lane, turns, granted, built, now, is_trial=allowed is not None)
+        if not started and not ended:
+            lane.look_at = at + LOOK_AGAIN_S
         return started or bool(ended)
 
     def _due(self, database: Database, lane: Lane, now: Micros, limit: int, closed: set[str]) -> Due:
@@ -99,10 +115,10 @@ class Claiming:
     def _stop(self, lane: Lane, error: ConfigurationError, now: Micros) -> None:
         """Nothing can be sent through this connection until an operator acts: pause it and say why."""
         logger("outbox").error("connection paused", connection=lane.connection.name, why=str(error))
-        self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + storable(str(error)), now))
+        self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + str(error), now))
         lane.stopped_version = lane.connection.version
 
-    def _start(self, plan: Plan, now: Micros) -> dict[str, set[str]]:
+    def _start(self, plan: ClaimPlan, now: Micros) -> dict[str, set[str]]:
         def start(database: Database) -> dict[str, set[str]]:
             return claim.start(database, plan, self._ports.people, now)
 
@@ -133,8 +149,12 @@ class Claiming:
         return bool(granted)
 
 
+def _looks(lane: Lane, at: float) -> bool:
+    return lane.is_open and at >= lane.look_at
+
+
 def _reliably(
-    start: Callable[[Database], dict[str, set[str]]], plan: Plan, now: Micros
+    start: Callable[[Database], dict[str, set[str]]], plan: ClaimPlan, now: Micros
 ) -> Callable[[Database], dict[str, set[str]]]:
     """Start a plan; on a second try first take back what the first may have committed without our hearing of it."""
     tries = 0

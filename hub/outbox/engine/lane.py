@@ -74,6 +74,9 @@ class Lane:
     stopped_routes: set[str] = field(default_factory=set)  # paused in this version of the connection
     held_routes: dict[str, float] = field(default_factory=dict)  # route -> not before
     look_at: float = 0.0
+    looked_at: float = 0.0
+    due_at: Micros | None = None  # of its next delivery, as far as is known
+    is_calm: bool = True  # nothing could be claimed at the last look
     stopped_version: int = -1  # nothing is sent until the connection is another version
     was_resumed: bool = False  # by a passing check, and no call has succeeded since
     probe: Probe = field(default_factory=Probe)

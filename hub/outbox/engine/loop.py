@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -24,9 +25,10 @@ from hub.core.clock import Micros
 from hub.core.counters import CALLS, DELIVERIES
 from hub.core.database import is_passing, read, write
 from hub.core.logging import logger
+from hub.core.wakeup import when_set
 from hub.outbox.defects import tell_defect
 from hub.outbox.engine import results
-from hub.outbox.engine.dispatch import Claiming
+from hub.outbox.engine.dispatch import LOOK_AGAIN_S, Claiming
 from hub.outbox.engine.lane import Lane, Ports, Wait, open_lane
 from hub.outbox.engine.pauses import Pause, Pauses
 from hub.outbox.engine.polling import Polling
@@ -42,7 +44,7 @@ from hub.sdk.contract import Destination
 from hub.sdk.errors import ConfigurationError, RateLimited, Retryable
 
 WORDS_AT_ONCE = 256
-IDLE_S = 0.05
+LISTEN_S = 0.05  # while calls are under way that should end soon
 STOP_S = 7.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # while the database is locked, full or away
 TRIES_WHILE_STOPPING = 20
@@ -79,7 +81,8 @@ class Engine:
         self._policy = policy or Policy()
         self._now, self._monotonic, self._random = now, monotonic, random
         self._stopping = threading.Event()
-        self._words: SimpleQueue[Word] = SimpleQueue()
+        self._words: SimpleQueue[Word | None] = SimpleQueue()
+        self._is_woken = threading.Event()
         self._heard: list[Word] = []
         self._workers = Workers(Worker(self._words, self._stopping, monotonic, now).perform, MOST_THREADS)
         self._pace = Pace()
@@ -100,8 +103,12 @@ class Engine:
         has_worked = self._store_words()
         if self._stopping.is_set():
             return has_worked
+        if self._is_woken.is_set():
+            self._is_woken.clear()  # before looking: who wakes the engine meanwhile ends its next rest
+            self._bring_forward()
         self._refresh()
         lanes = list(self._lanes.values())
+        self._claiming.look(lanes, self._now(), self._monotonic())
         for lane in lanes:
             has_worked |= self._claiming.claim(lane, self._now(), self._monotonic())
         has_worked |= self._polling.poll(lanes, self._now(), self._monotonic())
@@ -110,17 +117,26 @@ class Engine:
 
     def run(self, stop: threading.Event) -> None:
         """Rounds until `stop`; then a graceful end."""
+        when_set(stop, self.wake)
         while not stop.is_set():
             if not self.step():
-                self._listen(IDLE_S)
+                self._listen(self._rest_s())
         self.stop()
+
+    def wake(self) -> None:
+        """From any thread: something may be due, or a connection has changed."""
+        if not self._is_woken.is_set():
+            self._is_woken.set()
+            self._words.put(None)
 
     def settle(self, timeout_s: float = 10.0) -> None:
         """Rounds until nothing is under way and nothing is due; for tests, benchmarks and one-shot commands."""
         deadline = self._monotonic() + timeout_s
+        for lane in self._lanes.values():
+            lane.look_at = 0.0
         while self.step() or self._is_busy():
             if self._is_busy():
-                self._listen(IDLE_S)
+                self._listen(LISTEN_S)
             if self._monotonic() > deadline:
                 raise TimeoutError(f"deliveries were still under way after {timeout_s} s")
 
@@ -129,7 +145,7 @@ class Engine:
         self._stopping.set()
         deadline = self._monotonic() + within_s
         while self._is_busy() and self._monotonic() < deadline:
-            self._listen(IDLE_S)
+            self._listen(LISTEN_S)
             self._store_words()
         self._workers.close()
 
@@ -137,10 +153,21 @@ class Engine:
         return any(lane.jobs for lane in self._lanes.values()) or bool(self._heard)
 
     def _listen(self, timeout_s: float) -> None:
-        try:
-            self._heard.append(self._words.get(timeout=timeout_s))
-        except Empty:
-            return
+        with suppress(Empty):
+            self._hear(self._words.get(timeout=timeout_s))
+
+    def _hear(self, word: Word | None) -> None:
+        if word is not None:
+            self._heard.append(word)
+
+    def _rest_s(self) -> float:
+        """Until something is due, as far as is known. The end of a call and a wake-up end the rest."""
+        moments = [lane.look_at for lane in self._lanes.values() if lane.is_open]
+        return max(0.0, min([self._polling.look_at, *moments]) - self._monotonic())
+
+    def _bring_forward(self) -> None:
+        for lane in self._lanes.values():
+            lane.look_at = min(lane.look_at, lane.looked_at + LOOK_AGAIN_S)
 
     # ── connections ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,16 +190,15 @@ class Engine:
                 lane.renew(connection, destination, self._pace, self._ports)
         except ConfigurationError as error:
             logger("outbox").error("connection is unusable", connection=connection.name, why=str(error))
+        self._polling.look_at = 0.0
 
     # ── what the workers said ───────────────────────────────────────────────────────────────────────────────────
 
     def _store_words(self) -> bool:
+        with suppress(Empty):
+            while len(self._heard) < WORDS_AT_ONCE:
+                self._hear(self._words.get_nowait())
         heard, self._heard = self._heard, []
-        while len(heard) < WORDS_AT_ONCE:
-            try:
-                heard.append(self._words.get_nowait())
-            except Empty:
-                break
         if not heard:
             return False
         now = self._now()

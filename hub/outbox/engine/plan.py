@@ -12,7 +12,7 @@ from hub.outbox.engine.build import Built, Known
 from hub.outbox.engine.lane import Lane
 from hub.outbox.engine.workers import Job
 from hub.outbox.queue import delta
-from hub.outbox.queue.claim import Ended, Launch, Plan
+from hub.outbox.queue.claim import ClaimPlan, Ended, Launch
 from hub.outbox.rules import micros
 from hub.outbox.values import Held, Row
 from hub.sdk.batches import Formed, Ready, form
@@ -24,6 +24,15 @@ LOOK_AHEAD_S = 1.0  # a batch is claimed when its turn comes within this time
 SHORT_OF_BUDGET_S = 0.25
 _DEFER_LEAST: Micros = SECOND // 5
 _DEFER_MOST: Micros = 30 * SECOND
+
+
+def rest_s(due_at: Micros | None, now: Micros, least_s: float, most_s: float) -> float:
+    """Until the next look at a queue whose next delivery is due then. One that is due and cannot go yet waits for
+    another, whose end brings the look forward; in case it does not, looks grow rarer the longer that takes."""
+    if due_at is None:
+        return most_s
+    left = due_at - now if due_at > now else (now - due_at) // 8
+    return min(most_s, max(least_s, left / SECOND))
 
 
 class Due(NamedTuple):
@@ -124,7 +133,7 @@ def plan(
     deferred: Mapping[str, tuple[Micros, str]],
     built: Mapping[str, Built],
     now: Micros,
-) -> Plan:
+) -> ClaimPlan:
     """All that the transaction of the start writes."""
     launches = []
     cleared = []
@@ -147,7 +156,7 @@ def plan(
             if push is not None and push.known and not push.known.keys().isdisjoint(push.sending):
                 cleared.append((row.id, push.person, dumps(delta.cleared(push.known, push.sending)).decode()))
     routes = {ready.id: ready.route for ready in waiting if ready.route != built[ready.id].row.route}
-    return Plan(
+    return ClaimPlan(
         lane.connection.id,
         lane.connection.version,
         launches,

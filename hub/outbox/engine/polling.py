@@ -13,6 +13,7 @@ from sqlalchemy import Connection as Database
 
 from hub.core.clock import SECOND, Micros
 from hub.core.ids import new_id
+from hub.core.wakeup import LOOK_S
 from hub.outbox.engine.lane import Lane
 from hub.outbox.engine.workers import Job, waiting_of
 from hub.outbox.queue import claim
@@ -22,7 +23,6 @@ from hub.sdk.json import loads
 from hub.sdk.values import Route, Waiting
 
 EVERY_S = 0.1
-RARELY_S = 2.0  # even if nothing is known to be due: a connection may have been resumed, or the clock set
 AT_ONCE = 20
 _NO_ROUTE = Route(source="")
 
@@ -39,19 +39,19 @@ class Polling:
 
     def __init__(self, submit: Callable[[Job], None], reading: Callable[[Callable[[Database], Any]], Any]) -> None:
         self._submit, self._reading = submit, reading
-        self._look_at = 0.0
+        self.look_at = 0.0
         self._failures: dict[tuple[str, str], int] = {}
 
     def poll(self, lanes: Sequence[Lane], now: Micros, at: float) -> bool:
         """Start the polls that are due; whether there were any."""
-        if at < self._look_at:
+        if at < self.look_at:
             return False
         able = {lane.connection.id: lane for lane in lanes if lane.is_open and lane.circuit.allows(at) != 0}
         if not able:
-            self._look_at = at + EVERY_S
+            self.look_at = at + LOOK_S
             return False
         look: _Look = self._reading(lambda database: _look(database, able, now))
-        self._look_at = at + (EVERY_S if look.due else RARELY_S)
+        self.look_at = at + (EVERY_S if look.due else LOOK_S)
         if look.next_at is not None:
             self.expect(look.next_at, now, at)
         for found, rows in look.due:
@@ -63,7 +63,7 @@ class Polling:
 
     def expect(self, due_at: Micros, now: Micros, at: float) -> None:
         """A job will be due then."""
-        self._look_at = min(self._look_at, at + max(EVERY_S, (due_at - now) / SECOND))
+        self.look_at = min(self.look_at, at + max(EVERY_S, (due_at - now) / SECOND))
 
     def over(self, job: Job, error: DeliveryError | ConfigurationError | None) -> None:
         """Remember how often a job could not be asked after, so that it is asked less often."""

@@ -100,7 +100,7 @@ class Worker:
 
     def __init__(
         self,
-        words: SimpleQueue[Word],
+        words: SimpleQueue[Word | None],
         stop: threading.Event,
         monotonic: Callable[[], float],
         now: Callable[[], Micros] = clock.now,

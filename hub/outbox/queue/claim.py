@@ -45,6 +45,11 @@ _DUE = f"""SELECT {_COLUMNS} FROM delivery d
     AND {_FREE}
     ORDER BY d.due_at LIMIT ?"""
 
+_NEXT_DUE = """SELECT c.id,
+    (SELECT min(d.due_at) FROM delivery d WHERE d.connection_id = c.id AND d.state = 'waiting' AND d.rank = 0),
+    (SELECT min(d.due_at) FROM delivery d WHERE d.connection_id = c.id AND d.state = 'waiting' AND d.rank = 1)
+    FROM connection c WHERE c.id AMONG ?"""
+
 _STILL_FREE = f"""SELECT d.id, d.source_id, d.operation, d.consent FROM delivery d WHERE d.id AMONG ? AND d.state = 'waiting' AND {_FREE}
     ORDER BY d.id {{locked}} SKIP LOCKED"""
 
@@ -89,7 +94,7 @@ class Ended(NamedTuple):
     detail: str
 
 
-class Plan(NamedTuple):
+class ClaimPlan(NamedTuple):
     """What one claim wants to do with the deliveries of one connection."""
 
     connection_id: str
@@ -141,6 +146,12 @@ def due(
     return rows
 
 
+def next_due(connection: Connection, connection_ids: Sequence[str]) -> dict[str, Micros]:
+    """By connection, when its next delivery is due, whether or not it will be free to go; none where nothing waits."""
+    found = ask(connection, _NEXT_DUE, list(connection_ids))
+    return {one: min(due) for one, *ranks in found if (due := [at for at in ranks if at is not None])}
+
+
 def pushed(connection: Connection, connection_id: str, people: Iterable[str]) -> dict[str, dict[str, str]]:
     """source_id to the hashes last accepted."""
     return {row[0]: loads(row[1]) for row in ask(connection, _KNOWN, connection_id, sorted(people))}
@@ -159,7 +170,7 @@ def open_operations(connection: Connection, connection_id: str, people: Iterable
     return found
 
 
-def start(connection: Connection, plan: Plan, people: People, now: Micros) -> dict[str, set[str]]:
+def start(connection: Connection, plan: ClaimPlan, people: People, now: Micros) -> dict[str, set[str]]:
     """Start the attempts of a plan; which deliveries each of them may really send.
 
     Everything is checked in this transaction: a connection that was paused or changed since the plan was made starts
@@ -229,7 +240,7 @@ def _end(connection: Connection, ended: Sequence[Ended], now: Micros) -> None:
         run(connection, _END, state, reason, detail, now, sorted(ids))
 
 
-def _postpone(connection: Connection, plan: Plan, started: set[str]) -> None:
+def _postpone(connection: Connection, plan: ClaimPlan, started: set[str]) -> None:
     by_route: dict[str, list[str]] = {}
     for one, route in plan.routes.items():
         if one not in started:

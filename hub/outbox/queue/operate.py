@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select
 from hub.core.bulk import ask, run
 from hub.core.clock import Micros
 from hub.core.secrets import Vault
+from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.retention import carry
 from hub.ledger.retention import erase as erase_attempts
 from hub.ledger.store import finish_attempts, open_attempts
@@ -74,6 +75,7 @@ def _close_left_open(connection: Connection, now: Micros) -> None:
 def cancel(connection: Connection, delivery_ids: Sequence[str], now: Micros, why: str = "") -> int:
     """Skip deliveries that wait; how many. One that is under way is not called back."""
     detail = why or "An operator cancelled it."
+    wake_after_commit(connection, DELIVERIES)  # others may have waited for these
     return sum(run(connection, _CANCEL, detail, now, page).rowcount for page in _pages(sorted(delivery_ids)))
 
 
@@ -135,6 +137,7 @@ def replay(
     for place, ids in enumerate(_pages(again) if not step else ([one] for one in again)):
         due_at = now + (first + place) * step
         run(connection, _REPLAY, due_at, replays, is_quiet, is_forced or bool(replays), now, ids, state)
+    wake_after_commit(connection, DELIVERIES)
     if mapping_hash is not None and again:
         run(connection, _REMAP, mapping_hash, again)
     if old and state == "dead":
@@ -165,6 +168,7 @@ def erase(connection: Connection, tombstones: Mapping[str, str], now: Micros) ->
     people = sorted(tombstones)
     rows = run(connection, _PERSON, people).fetchall()
     waiting = sorted([row.id for row in rows if row.state == "waiting"])
+    wake_after_commit(connection, DELIVERIES)  # as above
     skipped = run(connection, _SKIP, now, waiting).rowcount if waiting else 0
     for source_id in people:
         run(connection, _STRIP, erased_source_id(tombstones[source_id]), source_id)

@@ -12,6 +12,7 @@ from hub.core.bulk import ask, insert_many, run
 from hub.core.clock import HOUR, Micros, iso
 from hub.core.ids import TIME_CHARS, new_id
 from hub.core.narrowing import conditions
+from hub.core.wakeup import DELIVERIES, wake_after_commit
 from hub.ledger.values import Page
 from hub.outbox.queue.fresh import lock_fresh
 from hub.outbox.rules import goes_first, is_fresh, public_status
@@ -59,6 +60,8 @@ def insert(connection: Connection, deliveries: Sequence[NewDelivery], now: Micro
             superseded += 1
     rows.sort(key=_by_id)
     insert_many(connection, DELIVERY, rows)
+    if rows:
+        wake_after_commit(connection, DELIVERIES)
     return Inserted(len(rows), superseded, len(deliveries) - len(wanted))
 
 
@@ -168,6 +171,13 @@ def deliveries(
     rows = connection.execute(query.order_by(DELIVERY.c.id.desc()).limit(limit + 1)).mappings().all()
     shown = rows[:limit]
     return Page([shown_delivery(row) for row in shown], str(shown[-1]["id"]) if len(rows) > limit else None)
+
+
+def decided_at(connection: Connection, source_ids: Sequence[str], at: Micros) -> list[tuple[dict[str, Any], Any]]:
+    """What was decided for these people at one instant, which is that of a batch: each with its record, oldest first."""
+    query = select(DELIVERY).where(DELIVERY.c.source_id.in_(sorted(source_ids)), DELIVERY.c.created_at == at)
+    rows = connection.execute(query.order_by(DELIVERY.c.id)).mappings()
+    return [(shown_delivery(row), row["record"]) for row in rows]
 
 
 def delivery(connection: Connection, delivery_id: str) -> dict[str, Any] | None:

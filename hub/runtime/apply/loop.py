@@ -17,11 +17,13 @@ from hub.core.clock import Micros
 from hub.core.counters import APPLIED, MESSAGE_STATES
 from hub.core.database import is_passing, is_postgres
 from hub.core.logging import logger
+from hub.core.wakeup import Sleeper, when_set
 from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
 from hub.runtime.apply.batch import BatchResult, Hooks, Mapper, Prepared, apply_batch, prepare
 from hub.runtime.process.gc_tuning import calm_collector
 
-IDLE_S = 0.03  # how long new messages may wait when there was nothing to do
+GATHER_S = 0.03  # between two looks that find nothing: what comes in one after the other is one batch
+LOOK_S = 2.0  # a wake-up may be lost
 HOLD_S = 0.05  # a write transaction may take this long on SQLite, where every other writer waits for it
 POSTGRES_HOLD_S = 0.5  # there nobody waits for it, but what a crash repeats should stay small
 YIELD_S = 0.002  # left to other writers between batches
@@ -54,6 +56,11 @@ class ApplyRole:
         self._limit = min(limit, 100)  # grows while transactions stay short
         self._now = now
         self._applied = 0  # batches so far
+        self._sleeper = Sleeper()
+
+    def wake(self) -> None:
+        """From any thread: messages may have come."""
+        self._sleeper.wake()
 
     def step(self) -> BatchResult | None:
         """Apply one batch; None if nothing waited. Raises what the database raises; then nothing of it was kept."""
@@ -89,12 +96,13 @@ class ApplyRole:
     def run(self, stop: threading.Event) -> None:
         """Apply until `stop`. A locked or lost database or queue is waited for; a defect ends the role, and that shows."""
         calm_collector()
+        when_set(stop, self.wake)
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not stop.is_set():
             before = self._applied
             try:
                 if not self.drain(stop):
-                    stop.wait(IDLE_S)
+                    self._sleeper.sleep(stop, GATHER_S if self._inbox.is_awaited else LOOK_S, GATHER_S)
             except Superseded:
                 continue
             except (DBAPIError, Unreachable) as error:

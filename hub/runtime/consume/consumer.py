@@ -21,7 +21,7 @@ from hub.core.database import is_passing, read, write
 from hub.core.kafka import client_config
 from hub.core.logging import logger
 from hub.inbox.body import check_depth
-from hub.inbox.kafka_reader import Place, Reader
+from hub.inbox.kafka_reader import Place, TopicReader
 from hub.inbox.kafka_record import HEAD_BYTES
 from hub.inbox.queue import Inbox, Unreachable
 from hub.inbox.values import AcceptedRequest
@@ -58,7 +58,7 @@ class Consumer:
             source,
             wanted,
         )
-        self._reader: Reader | None = None
+        self._reader: TopicReader | None = None
         self._told, self._told_at = "", 0.0
         self._looked_at = 0.0
         settings = hub.settings
@@ -116,13 +116,13 @@ class Consumer:
             log.info("a source's topics are read again", connection=self._connection_id)
         self._told = why
 
-    def _open(self) -> Reader:
+    def _open(self) -> TopicReader:
         if self._reader is None:
             wanted = self._wanted
             if not self._hub.settings.allow_private_hosts:
                 guard_servers(servers_of(wanted.url), "The source names")
             config = client_config(wanted.url, wanted.broker, wanted.credentials)
-            self._reader = Reader(config, wanted.group, wanted.topics)
+            self._reader = TopicReader(config, wanted.group, wanted.topics)
         return self._reader
 
     def _messages(self, one: Any) -> Sequence[RawMessage]:
@@ -144,7 +144,7 @@ class Consumer:
             return [_poison(record, b"too large: " + value[:SHOWN_BYTES])]
         return messages
 
-    def _positions(self, reader: Reader, has: frozenset[Place]) -> dict[Place, int]:
+    def _positions(self, reader: TopicReader, has: frozenset[Place]) -> dict[Place, int]:
         with read(self._hub.engine) as state:
             known = places.stored(state, self._connection_id, has)
         if len(known) < len(has) and not self._wanted.from_beginning:
@@ -154,7 +154,7 @@ class Consumer:
                 known = places.stored(state, self._connection_id, has)
         return {place: known.get(place, 0) for place in has}
 
-    def _look_back(self, reader: Reader, at: Mapping[Place, int]) -> None:
+    def _look_back(self, reader: TopicReader, at: Mapping[Place, int]) -> None:
         """Once in a while, where nothing comes: is that because it never can? Raises ConfigurationError and Unreachable."""
         if time.monotonic() - self._looked_at < LOOK_BACK_S:
             return

@@ -6,13 +6,14 @@ import threading
 from dataclasses import dataclass
 
 from hub.core.logging import logger
+from hub.core.wakeup import LOOK_S, Sleeper, when_set
 from hub.inbox.queue import Inbox
 from hub.registry.values import Connection
 from hub.runtime.live.connections import LiveConnections
 from hub.runtime.process.installation import Installation
 from hub.runtime.process.side_threads import put_off
 
-LOOK_S = 1.0
+DIED_S = 1.0  # a reading thread that has died is started again after this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,20 @@ class Consumers:
         self._hub, self._inbox = hub, inbox
         self._live = LiveConnections(hub)
         self._running: dict[str, _Running] = {}
+        self._sleeper = Sleeper()
+
+    def wake(self) -> None:
+        """From any thread: a connection has changed."""
+        self._live.look_again()
+        self._sleeper.wake()
 
     def run(self, stop: threading.Event) -> None:
         """Blocks until `stop`, and until the last thread has left its group."""
+        when_set(stop, self._sleeper.wake)
         while not stop.is_set():
             with put_off(logger("consume"), "looking at the sources is put off"):
                 self.look()
-            stop.wait(LOOK_S)
+            self._sleeper.sleep(stop, DIED_S if self._running else LOOK_S)
         for one in self._running.values():
             one.stop.set()
         for one in self._running.values():

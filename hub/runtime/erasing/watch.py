@@ -10,9 +10,10 @@ import threading
 import time
 
 from hub.core import clock
-from hub.core.clock import Micros
+from hub.core.clock import SECOND, Micros
 from hub.core.database import read, write
 from hub.core.logging import logger
+from hub.core.wakeup import LOOK_S, Sleeper, when_set
 from hub.inbox.queue import Unreachable
 from hub.inbox.sql import open_inbox
 from hub.ledger.store import record_audit
@@ -28,7 +29,7 @@ from hub.runtime.process.side_threads import put_off
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import ErasureStatus
 
-LOOK_S = 1.0
+BUSY_S = 1.0  # between looks while a request is carried out
 REST = 9.0  # times as long as a look takes nothing is looked at, so that it is a tenth of a core at most
 ENDED = frozenset({"dead", "skipped"})
 
@@ -41,18 +42,24 @@ class ErasureWatch:
     def __init__(self, hub: Installation, live: LiveConnections | None = None) -> None:
         self._hub = hub
         self._callbacks = Callbacks(hub, live or LiveConnections(hub))
+        self._sleeper = Sleeper()
         self._topic = Topic(hub) if hub.settings.kafka_bootstrap else None
 
+    def wake(self) -> None:
+        """From any thread: a request was made, or a callback is due."""
+        self._sleeper.wake()
+
     def run(self, stop: threading.Event) -> None:
-        """Look every second until `stop`; less often where so many requests are open that a look takes long."""
-        pause = LOOK_S
-        while not stop.wait(pause):
-            began = time.monotonic()
+        """Look until `stop`: soon where something is to follow, and never so often that it takes much of a core."""
+        when_set(stop, self.wake)
+        while not stop.is_set():
+            began, is_busy = time.monotonic(), True
             with put_off(_log, "requests to erase are put off"):
-                self.follow(clock.now())
-            pause = max(LOOK_S, REST * (time.monotonic() - began))
+                is_busy = self.follow(clock.now())
+            least_s = REST * (time.monotonic() - began)
             with put_off(_log, "status callbacks are put off"):
                 self._callbacks.step(clock.now())
+            self._sleeper.sleep(stop, max(BUSY_S if is_busy else LOOK_S, least_s), least_s)
         if self._topic is not None:
             self._topic.close()
 
@@ -61,17 +68,17 @@ class ErasureWatch:
         self.follow(now)
         self._callbacks.step(now)
 
-    def follow(self, now: Micros) -> None:
-        """Carry out what has waited until `now`, and end what is done."""
+    def follow(self, now: Micros) -> bool:
+        """Carry out what has waited until `now`, and end what is done; whether there is more to follow soon."""
         with read(self._hub.engine) as database:
-            waiting = [
-                one for one in requests.open_ones(database, ErasureStatus.PENDING) if one.sealed and one.acts_at <= now
-            ]
+            pending = [one for one in requests.open_ones(database, ErasureStatus.PENDING) if one.sealed]
             running = [one for one in requests.open_ones(database, ErasureStatus.IN_PROGRESS) if not one.untold]
-        for record in waiting:
-            self._carry_out(record, now)
+        for record in pending:
+            if record.acts_at <= now:
+                self._carry_out(record, now)
         for record in running:
             self._follow(record, now)
+        return bool(running) or any(one.acts_at <= now + LOOK_S * SECOND for one in pending)
 
     def _carry_out(self, record: ErasureRecord, now: Micros) -> None:
         try:

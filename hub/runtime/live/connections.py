@@ -41,19 +41,25 @@ class LiveConnections:
         self._hub = hub
         self._lock = threading.Lock()
         self._looked_at = -LOOK_S
+        self._is_stale = False
         self._revision: tuple[int, int, int] | None = None
         self._snapshot = Snapshot({}, {}, {}, {})
         self._unknown: dict[str, float] = {}  # key to when it is looked for again
 
     def snapshot(self) -> Snapshot:
         is_first = self._revision is None  # nobody may be told "unknown source" before there was a look
-        if time.monotonic() - self._looked_at >= LOOK_S and self._lock.acquire(blocking=is_first):
+        is_old = self._is_stale or time.monotonic() - self._looked_at >= LOOK_S
+        if is_old and self._lock.acquire(blocking=is_first):
             try:
                 if not is_first or self._revision is None:
                     self._look()
             finally:
                 self._lock.release()
         return self._snapshot
+
+    def look_again(self) -> None:
+        """From any thread: a connection has changed, so the next snapshot is read anew."""
+        self._is_stale = True
 
     def latest(self) -> Snapshot:
         """A snapshot of now: of a look that began after this call. Callers who wait at the same time share one look."""
@@ -88,6 +94,7 @@ class LiveConnections:
         self._unknown[key] = time.monotonic() + REMEMBER_S
 
     def _look(self) -> None:
+        self._is_stale = False  # before reading: a change meanwhile is then seen next time
         began = time.monotonic()
         with read(self._hub.engine) as database:
             revision = store.revision(database)

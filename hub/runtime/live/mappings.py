@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence
 
 from hub.core import clock
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.logging import logger
+from hub.core.wakeup import LOOK_S
 from hub.ledger.store import record_audit, record_run
 from hub.ledger.values import Run
 from hub.mapping.versions.watch import Mappings
@@ -16,7 +19,7 @@ from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
 from hub.runtime.process.side_threads import put_off
 
-LOOK_S = 1.0
+FILES_S = 1.0  # between two looks at the files
 ACTOR = "mapping watch"
 
 _log = logger("mapping")
@@ -29,19 +32,39 @@ class MappingWatch:
         self._hub = hub
         self._mappings = mappings
         self._broken: dict[str, str] = {}  # connection id to what is wrong with its file
+        self._read_at = -LOOK_S
+        self._revision: tuple[int, int, int] | None = None
+        self._connections: Sequence[Connection] = ()
         hub.reports["mappings"] = self.broken
+
+    def wake(self) -> None:
+        """From any thread: a connection has changed."""
+        self._read_at = -LOOK_S
 
     def run(self, stop: threading.Event) -> None:
         """Look every second until `stop`."""
-        while not stop.wait(LOOK_S):
+        while not stop.wait(FILES_S):
             with put_off(_log, "looking at the mapping files is put off"):
-                self.look()
+                if time.monotonic() - self._read_at >= LOOK_S:
+                    self.look()
+                else:
+                    self._activate_all()
 
     def look(self) -> None:
         """Bring every connection to its newest valid version; a broken file is told once and changes nothing."""
+        self._read()
+        self._activate_all()
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()  # before reading: a change meanwhile is then seen next time
         with read(self._hub.engine) as database:
-            every = store.every(database, self._hub.vault)
-        for connection in every:
+            revision = store.revision(database)
+            if revision != self._revision:
+                self._connections = store.every(database, self._hub.vault)
+        self._revision = revision
+
+    def _activate_all(self) -> None:
+        for connection in self._connections:
             self.activate(connection)
 
     def activate(self, connection: Connection) -> str:
@@ -59,6 +82,7 @@ class MappingWatch:
                 store.update(database, connection.id, now, mapping_hash=found.hash)
                 detail = {"from": connection.mapping_hash[:12], "to": found.hash[:12], "id": connection.id}
                 record_audit(database, now, ACTOR, "mapping.activated", connection.name, detail)
+            self.wake()
         return found.hash
 
     def broken(self) -> dict[str, str]:

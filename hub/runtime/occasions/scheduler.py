@@ -25,6 +25,7 @@ from hub.core.clock import SECOND, Micros, from_datetime, iso, to_datetime
 from hub.core.database import is_passing, read, write
 from hub.core.locks import lead, role_lock
 from hub.core.logging import logger
+from hub.core.wakeup import LOOK_S, Sleeper, when_set
 from hub.distributions import backfills, occasions, rules, store, timing
 from hub.distributions.values import Distribution, Trigger
 from hub.ledger.store import record_run
@@ -33,7 +34,7 @@ from hub.runtime.sync.backfill import failed_run as backfill_failed_run
 from hub.runtime.sync.backfill import fill_chunk
 from hub.sdk.errors import HubError
 
-LOOK_S = 0.5  # a change made elsewhere is seen after this long at most
+HELD_S = 0.5  # while a backfill waits for room in its connection's queue
 YIELD_S = 0.002  # left to other writers between chunks
 HOLD_S = {"sqlite": 0.05, "postgresql": 0.5}  # how long a chunk may take; on SQLite every other writer waits for it
 SMALLEST_CHUNK, FIRST_CHUNK, LARGEST_CHUNK = 100, 200, 1_000  # people; fewer would pay for commits only
@@ -44,7 +45,7 @@ _log = logger("schedule")
 
 
 @dataclass(slots=True)
-class _Plan:
+class _Timetable:
     """One distribution that runs by itself, and its next instant."""
 
     distribution: Distribution
@@ -67,13 +68,18 @@ class ScheduleRole:
         self._source = source or random.SystemRandom()
         self._now = now
         self._lock = role_lock(engine, "schedule")
-        self._wake = threading.Event()
+        self._sleeper = Sleeper()
+        self._is_held = False  # a backfill waits
         self._revision: tuple[int, int] | None = None
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, _Timetable] = {}
         self._not_before: dict[str, Micros] = {}  # occasions that cannot be decided
         self._limit = FIRST_CHUNK
         self._hold_s = HOLD_S[engine.dialect.name]
         self._jobs: BackgroundScheduler | None = None
+
+    def wake(self) -> None:
+        """From any thread: an instant has come, or something was changed or asked for."""
+        self._sleeper.wake()
 
     def run(self, stop: threading.Event) -> None:
         """Lead until `stop`. Another scheduler leading is waited for on PostgreSQL; on SQLite it is an error."""
@@ -100,7 +106,7 @@ class ScheduleRole:
             waiting = occasions.open_ids(connection)
             filling = backfills.open_ids(connection)
         self._not_before = {one: at for one, at in self._not_before.items() if one in waiting or one in filling}
-        more = False
+        more = self._is_held = False
         for occasion_id in waiting:
             if self._not_before.get(occasion_id, now) <= now:
                 more |= self._decide(occasion_id, now)
@@ -111,11 +117,11 @@ class ScheduleRole:
 
     def _loop(self, stop: threading.Event) -> None:
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        when_set(stop, self.wake)
         while not stop.is_set():
             try:
                 if not self._lock.held() and not lead(self._lock, "schedule", stop):
                     return
-                self._wake.clear()
                 more = self.step(self._now())
             except DBAPIError as error:
                 if not is_passing(error):
@@ -125,13 +131,8 @@ class ScheduleRole:
                 stop.wait(pause_s)
                 continue
             backoff.succeeded()
-            self._rest(stop, YIELD_S if more else LOOK_S)
-
-    def _rest(self, stop: threading.Event, pause_s: float) -> None:
-        """Wait for a job's instant, for `stop`, or for `pause_s`, whichever is first."""
-        until = time.monotonic() + pause_s
-        while not stop.is_set() and not self._wake.is_set() and (left := until - time.monotonic()) > 0:
-            self._wake.wait(min(left, 0.1))
+            rest_s = HELD_S if self._is_held else LOOK_S
+            self._sleeper.sleep(stop, YIELD_S if more else rest_s)
 
     def _look(self) -> None:
         """Read the distributions again if any changed, and make their jobs anew."""
@@ -145,15 +146,15 @@ class ScheduleRole:
             trigger = rules.trigger_of(distribution.trigger)
             if distribution.is_enabled and trigger.kind != "manual":
                 next_at = timing.next_at(trigger, distribution.created_at, distribution.planned_at)
-                self._plans[distribution.id] = _Plan(distribution, trigger, next_at)
+                self._plans[distribution.id] = _Timetable(distribution, trigger, next_at)
         self._revision = revision
         if self._jobs is not None:
             self._jobs.remove_all_jobs()
             for plan in self._plans.values():
                 instants = _Instants(plan.trigger, plan.distribution.created_at)
-                self._jobs.add_job(self._wake.set, instants, coalesce=True, misfire_grace_time=None)
+                self._jobs.add_job(self.wake, instants, coalesce=True, misfire_grace_time=None)
 
-    def _open(self, plan: _Plan, now: Micros) -> None:
+    def _open(self, plan: _Timetable, now: Micros) -> None:
         """Open the latest instant that has come, or note that it was missed; both move the plan on."""
         with write(self._engine) as connection:
             current = store.get(connection, plan.distribution.id)
@@ -214,6 +215,7 @@ class ScheduleRole:
             return False
         self._not_before.pop(backfill_id, None)
         self._adapt(time.perf_counter() - started, filled.people)
+        self._is_held |= filled.is_held
         return not filled.is_last and not filled.is_held
 
     def _adapt(self, held_s: float, count: int) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from hub.core.locks import lead, role_lock
+from hub.core.wakeup import CONNECTIONS, MESSAGES, listening
 from hub.inbox.sql import open_inbox
 from hub.runtime.apply.loop import ApplyRole
 from hub.runtime.apply.mappers import hooks_of, mapper_of
@@ -25,10 +26,12 @@ def run_apply(hub: Installation, stop: threading.Event, ready: Callable[[], None
     inbox = open_inbox(hub.settings, hub.engine)
     side_threads = SideThreads(stop)
     try:
-        side_threads.start("consumers", lambda: Consumers(hub, inbox).run(stop))
+        consumers = Consumers(hub, inbox)
         role = ApplyRole(inbox, mapper_of(hub), hooks_of(hub), hub.settings.apply_batch)
-        ready()
-        role.run(stop)
+        side_threads.start("consumers", lambda: consumers.run(stop))
+        with listening(hub.engine, {MESSAGES: role.wake, CONNECTIONS: consumers.wake}):
+            ready()
+            role.run(stop)
     finally:
         stop.set()
         side_threads.join(LEAVE_S)

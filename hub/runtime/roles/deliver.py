@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hub.core.clock import HOUR
 from hub.core.locks import RoleLock, lead, role_lock
 from hub.core.logging import logger
+from hub.core.wakeup import CONNECTIONS, DELIVERIES, listening
 from hub.mapping.versions.watch import Mappings
 from hub.outbox.engine.lane import Ports
 from hub.outbox.engine.loop import Engine
@@ -28,7 +29,8 @@ class DeliverRole:
         mappings = Mappings(hub.engine, hub.folders)
         ports = Ports(People(hub.vault.digest), mappings.outbound, hub.vault, hub.settings.allow_private_hosts)
         policy = Policy(horizon_us=hub.settings.retry_hours * HOUR)
-        self._engine = Engine(hub.engine, LiveConnections(hub).snapshot, ports, policy=policy)
+        self._live = LiveConnections(hub)
+        self._engine = Engine(hub.engine, self._live.snapshot, ports, policy=policy)
         hub.reports["lanes"] = self._engine.waits
 
     def recover(self) -> int:
@@ -42,6 +44,15 @@ class DeliverRole:
     def settle(self, timeout_s: float = 10.0) -> None:
         """Rounds until nothing is under way and nothing is due. Raises TimeoutError."""
         self._engine.settle(timeout_s)
+
+    def wake(self) -> None:
+        """From any thread: there may be something to send."""
+        self._engine.wake()
+
+    def look_at_connections(self) -> None:
+        """From any thread: a connection has changed."""
+        self._live.look_again()
+        self._engine.wake()
 
     def run(self, stop: threading.Event) -> None:
         """Rounds until `stop`; calls under way are let end, for a few seconds."""
@@ -62,8 +73,9 @@ def run_deliver(hub: Installation, stop: threading.Event, ready: Callable[[], No
     watch.start()
     try:
         role = DeliverRole(hub)
-        ready()
-        role.run(stop)
+        with listening(hub.engine, {DELIVERIES: role.wake, CONNECTIONS: role.look_at_connections}):
+            ready()
+            role.run(stop)
     finally:
         stop.set()
         watch.join()

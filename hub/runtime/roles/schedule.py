@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from hub.core import clock
 from hub.core.logging import logger
+from hub.core.wakeup import CONNECTIONS, ERASURES, OCCASIONS, listening
 from hub.inbox.queue import Inbox
 from hub.inbox.sql import open_inbox
 from hub.mapping.versions.watch import Mappings
@@ -23,12 +24,15 @@ TIDY_EVERY_S = 60.0
 def run_schedule(hub: Installation, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Blocks until `stop`. Raises whatever ended a watch or housekeeping: a role without them must not look alive."""
     watch = MappingWatch(hub, Mappings(hub.engine, hub.folders))
+    erasures = ErasureWatch(hub)
+    role = ScheduleRole(hub.engine, hub.vault.digest)
     side_threads = SideThreads(stop)
     side_threads.start("housekeeping", lambda: _keep_tidy(hub, stop))
     side_threads.start("mapping-watch", lambda: watch.run(stop))
-    side_threads.start("erasure-watch", lambda: ErasureWatch(hub).run(stop))
-    ready()
-    ScheduleRole(hub.engine, hub.vault.digest).run(stop)
+    side_threads.start("erasure-watch", lambda: erasures.run(stop))
+    with listening(hub.engine, {OCCASIONS: role.wake, ERASURES: erasures.wake, CONNECTIONS: watch.wake}):
+        ready()
+        role.run(stop)
     side_threads.join()
     side_threads.raise_defect()
 

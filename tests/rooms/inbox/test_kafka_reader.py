@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from confluent_kafka import Producer
 
-from hub.inbox.kafka_reader import Place, Reader
+from hub.inbox.kafka_reader import Place, TopicReader
 from tests.harness import eventually
 from tests.kafka import Kafka, other_broker
 
@@ -37,13 +37,13 @@ def topic(kafka: Kafka) -> str:
 
 
 @pytest.fixture
-def join(kafka: Kafka, topic: str) -> Iterator[Callable[..., Reader]]:
+def join(kafka: Kafka, topic: str) -> Iterator[Callable[..., TopicReader]]:
     """Another member of the topic's group."""
-    every: list[Reader] = []
+    every: list[TopicReader] = []
 
-    def make(**options: object) -> Reader:
+    def make(**options: object) -> TopicReader:
         config = {"bootstrap.servers": kafka.servers, "log_level": 0, **options}
-        every.append(Reader(config, f"g-{topic}", [topic]))
+        every.append(TopicReader(config, f"g-{topic}", [topic]))
         return every[-1]
 
     yield make
@@ -60,12 +60,12 @@ def publish(kafka: Kafka, topic: str, count: int) -> None:
     assert producer.flush(10) == 0
 
 
-def has(reader: Reader, count: int) -> frozenset[Place]:
+def has(reader: TopicReader, count: int) -> frozenset[Place]:
     eventually(lambda: len(reader.assigned(0.05)) == count, what=f"{count} partitions")
     return reader.assigned()
 
 
-def reads(reader: Reader, at: Mapping[Place, int], count: int) -> list[tuple[int, int]]:
+def reads(reader: TopicReader, at: Mapping[Place, int], count: int) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     eventually(
         lambda: (

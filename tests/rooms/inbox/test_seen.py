@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from hub.core.clock import DAY
 from hub.core.database import is_passing, read, write
 from hub.inbox import retention, seen
-from hub.inbox.codec import storable
+from hub.inbox.codec import bounded_id
 from hub.inbox.sql import Inbox, Superseded
 from hub.inbox.values import MessageFilter, SeenRow, SeenTerms, Settled
 from tests.rooms.inbox.conftest import CONNECTION, NOW, accepted
@@ -268,7 +268,7 @@ def test_a_message_is_found_by_its_id_or_by_how_that_begins(engine):
         row("ajs-12"),
         row("Ajs-3"),
         row("é%_\U0010ffff"),
-        row(storable(long)),
+        row(bounded_id(long)),
         row("ajs-1", connection_id="other"),
     )
     with read(engine) as state:
@@ -277,7 +277,7 @@ def test_a_message_is_found_by_its_id_or_by_how_that_begins(engine):
         assert len(seen.keys_beginning(state, "ajs-1")) == 2, "two sources use one id"
         assert {found for _, found in seen.keys_beginning(state, "ajs")} == {"ajs-1", "ajs-12"}
         assert seen.keys_beginning(state, "é%") == [(CONNECTION, "é%_\U0010ffff")]
-        assert seen.keys_beginning(state, long) == [(CONNECTION, storable(long))]
+        assert seen.keys_beginning(state, long) == [(CONNECTION, bounded_id(long))]
         for nothing in ("", "js", "\0", "\ud800", "Z"):
             assert seen.keys_beginning(state, nothing) == []
 

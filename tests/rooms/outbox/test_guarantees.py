@@ -15,7 +15,7 @@ from hub.ledger.retention import totals
 from hub.ledger.store import attempts_of, open_attempts
 from hub.ledger.values import AttemptStart
 from hub.outbox.queue import claim, operate, store
-from hub.outbox.queue.claim import Launch, Plan
+from hub.outbox.queue.claim import ClaimPlan, Launch
 from hub.outbox.tables import DELIVERY, PUSHED, REMEMBERED
 from hub.outbox.values import Filters, NewDelivery
 from hub.registry import store as registry
@@ -38,7 +38,7 @@ def start_by_hand(hub: World, ids: list[str], repeat: str, route: str = "message
     """Start an attempt as a process does that then dies."""
     attempt = AttemptStart(new_id(), hub.connection_id, route, 1, hub.now)
     window = 600_000_000 if repeat == "deduplicated" else None
-    plan = Plan(hub.connection_id, hub.connection().version, [Launch(attempt, route, repeat, window, ids)])
+    plan = ClaimPlan(hub.connection_id, hub.connection().version, [Launch(attempt, route, repeat, window, ids)])
     with write(hub.database) as database:
         return claim.start(database, plan, hub.people, hub.now)
 
@@ -91,7 +91,7 @@ def test_a_crash_before_the_start_was_committed_loses_and_sends_nothing(hub: Wor
     made = decide(hub, "messages", "u1")
     plan_version = hub.connection().version
     attempt = AttemptStart(new_id(), hub.connection_id, "messages", 1, hub.now)
-    plan = Plan(hub.connection_id, plan_version, [Launch(attempt, "messages", "duplicates", None, made)])
+    plan = ClaimPlan(hub.connection_id, plan_version, [Launch(attempt, "messages", "duplicates", None, made)])
 
     def start_and_crash() -> None:
         with write(hub.database) as database:

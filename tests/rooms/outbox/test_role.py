@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +16,9 @@ from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.locks import role_lock
 from hub.core.settings import Settings
+from hub.core.wakeup import CONNECTIONS, DELIVERIES, listening
 from hub.mapping.versions.watch import Mappings
+from hub.outbox.engine import dispatch, polling
 from hub.outbox.queue import store
 from hub.outbox.values import NewDelivery
 from hub.outbox.wire.checks import check_destination
@@ -30,6 +33,7 @@ from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import canonical
 from hub.sdk.kit.simulator.base import Simulator
 from hub.sdk.values import Operation
+from tests.harness import eventually
 
 VENDOR = "braze"
 
@@ -71,10 +75,10 @@ def connect(hub: Installation, simulator: Simulator) -> Connection:
     return connection
 
 
-def push(hub: Installation, connection: Connection, count: int) -> None:
+def push(hub: Installation, connection: Connection, count: int, first: int = 0) -> None:
     now = clock.now()
     rows = []
-    for number in range(count):
+    for number in range(first, first + count):
         said = {"first_name": "Ada", "email": f"ada{number}@example.com", "metadata.points": number}
         fields = {name: [now, "k" * 16, 0, value] for name, value in said.items()}
         rows.append((f"u{number:04d}", canonical(fields).decode(), None, now, now, 1))
@@ -117,6 +121,41 @@ def test_the_vendor_may_fail_in_every_way_and_all_arrive(installation: Installat
     found = terms(installation)
     assert (found["sent"], found["waiting"]) == (300, 0)
     assert len(simulator.profiles) == 300
+
+
+def test_an_idle_role_looks_only_when_it_is_woken_for_deliveries_or_a_changed_connection(
+    installation: Installation, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dispatch, "LOOK_S", 3_600.0)
+    monkeypatch.setattr(polling, "LOOK_S", 3_600.0)
+    role = DeliverRole(installation)
+    resting: SimpleQueue[float] = SimpleQueue()
+    rest = role._engine._rest_s
+    monkeypatch.setattr(role._engine, "_rest_s", lambda: resting.put(found := rest()) or found)
+    stop = threading.Event()
+    thread = threading.Thread(target=role.run, args=(stop,))
+    with listening(installation.engine, {DELIVERIES: role.wake, CONNECTIONS: role.look_at_connections}):
+        thread.start()
+        until_idle(resting)
+        connection = connect(installation, simulator)
+        for count in (1, 2):
+            push(installation, connection, 1, first=count)
+            eventually(lambda count=count: terms(installation)["sent"] == count)
+            until_idle(resting)
+        with write(installation.engine) as database:
+            registry.pause(database, connection.id, "a test", clock.now())
+        push(installation, connection, 1, first=3)
+        with write(installation.engine) as database:
+            registry.resume(database, connection.id, clock.now())
+        eventually(lambda: terms(installation)["sent"] == 3)
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def until_idle(resting: SimpleQueue[float]) -> None:
+    while resting.get(timeout=10) < 1_000.0:
+        pass
 
 
 def test_the_role_stops_in_time_and_gives_its_lock_back(installation: Installation, simulator: Simulator):

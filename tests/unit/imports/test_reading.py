@@ -10,7 +10,7 @@ import pytest
 
 from hub.imports import reading
 from hub.imports.dialects import examine
-from hub.imports.reading import Reader, Record, header_of
+from hub.imports.reading import CsvReader, CsvRow, header_of
 from hub.sdk.errors import ConfigurationError
 
 TEXT = "source_id,name\nu1,Zażółć\nu2,Ünal\n"
@@ -22,8 +22,8 @@ def written(folder: Path, content: bytes | str) -> Path:
     return path
 
 
-def rows(folder: Path, content: bytes | str, **said: str) -> list[Record]:
-    with Reader(examine(written(folder, content), **said)) as reader:
+def rows(folder: Path, content: bytes | str, **said: str) -> list[CsvRow]:
+    with CsvReader(examine(written(folder, content), **said)) as reader:
         return list(reader)
 
 
@@ -164,7 +164,7 @@ def test_a_quote_that_swallows_megabytes_says_where_it_was_opened(tmp_path: Path
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     opened = examine(written(tmp_path, "id,name\n" + "1,Ada Quill of Bristol\n" * 200_000 + "2," + "x" * 9_000_000))
     tracemalloc.start()
-    with Reader(opened) as reader:
+    with CsvReader(opened) as reader:
         count = sum(1 for _ in reader)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
