@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from hub.api import access, errors, paths
 from hub.api.services import EXTENSION, Services
@@ -43,8 +44,27 @@ def create() -> Any:
 
 def build(services: Services) -> Flask:
     """The Flask app over opened services; tests build it over their own."""
-    from hub.api.connections import connections
     from hub.api.doors import mount
+    from hub.inbox.accept import Door
+
+    app = Flask("hub.app", static_folder=None)
+    app.extensions[EXTENSION] = services
+    app.extensions[UPLOADS] = Uploads(services.hub, services.inbox)
+    app.config["MAX_CONTENT_LENGTH"] = services.hub.settings.inflated_limit
+    errors.install(app)
+    paths.install(app)
+    access.install(app)
+    for blueprint in blueprints():
+        app.register_blueprint(blueprint)
+    remembered = RememberedErasures(services.hub)
+    door = Door(services.inbox, services.source, services.hub.settings, remembered, latest=services.latest_source)
+    app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
+    return app
+
+
+def blueprints() -> Sequence[Blueprint]:
+    """Every resource under `/hub/v1`, and health; the reference is written from them."""
+    from hub.api.connections import connections
     from hub.api.erasures import erasures
     from hub.api.health import health
     from hub.api.imports import imports
@@ -55,16 +75,8 @@ def build(services: Services) -> Flask:
     from hub.api.products import products
     from hub.api.schemas import schemas
     from hub.api.syncs import syncs
-    from hub.inbox.accept import Door
 
-    app = Flask("hub.app", static_folder=None)
-    app.extensions[EXTENSION] = services
-    app.extensions[UPLOADS] = Uploads(services.hub, services.inbox)
-    app.config["MAX_CONTENT_LENGTH"] = services.hub.settings.inflated_limit
-    errors.install(app)
-    paths.install(app)
-    access.install(app)
-    blueprints = (
+    return (
         health,
         connections,
         erasures,
@@ -77,12 +89,6 @@ def build(services: Services) -> Flask:
         schemas,
         syncs,
     )
-    for blueprint in blueprints:
-        app.register_blueprint(blueprint)
-    remembered = RememberedErasures(services.hub)
-    door = Door(services.inbox, services.source, services.hub.settings, remembered, latest=services.latest_source)
-    app.wsgi_app = mount(app.wsgi_app, door, services.hub.settings.web_threads)  # type: ignore[method-assign,assignment]  # Flask's documented way to wrap an app
-    return app
 
 
 def _leave_heartbeats(hub: Installation) -> None:

@@ -28,7 +28,7 @@ from hub.sdk.broker import is_broker_address
 from hub.sdk.contract import Destination, Source
 from hub.sdk.declared import redirected
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import dumps, loads
+from hub.sdk.json import dumps, loads_storable
 
 HOSTS = "hosts."
 PAUSED = "paused by an operator"
@@ -278,7 +278,7 @@ def _structured(settings: type[BaseModel], name: str, value: Any) -> Any:
     if field is None or not isinstance(value, str) or not _takes_structure(field.annotation):
         return value
     try:
-        read = loads(value)
+        read = loads_storable(value)
     except ValueError:
         return value
     return read if isinstance(read, list | dict) else value

@@ -16,6 +16,7 @@ from hub.core.clock import Micros
 from hub.core.filters import read_moment
 from hub.inbox.values import Cursor
 from hub.sdk.json import MAX_DEPTH, depth_exceeds, dumps, loads
+from hub.sdk.text import is_storable
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
@@ -66,7 +67,7 @@ def _misfit(error: ValidationError, model: type[BaseModel]) -> ApiError:
 def _is_storable(value: Any) -> bool:
     """Whether no text in it holds what a database column refuses."""
     if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+        return is_storable(value)
     if isinstance(value, Mapping):
         return all(_is_storable(key) and _is_storable(child) for key, child in value.items())
     return all(map(_is_storable, value)) if isinstance(value, list) else True
@@ -81,7 +82,7 @@ def expect_query(*known: str) -> None:
         if name not in known:
             there_are = f"there are {', '.join(sorted(known))}" if known else "there is none"
             raise ApiError(400, "unknown_parameter", f"?{name}= is not a parameter here; {there_are}.")
-        if "\0" in value:
+        if not is_storable(value):
             raise ApiError(400, "invalid_query", f"?{name}= holds a NUL character.", {"parameter": name})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from hub.core.database import is_passing
+from hub.core.database import is_passing, is_unfit
 from hub.core.ids import new_id
 from hub.core.logging import logger
 from hub.sdk.errors import ConfigurationError, InboundError
@@ -72,5 +72,9 @@ def install(app: Flask) -> None:
             response = answer(503, "busy", "The database is busy or away; try again shortly.")
             response.headers["Retry-After"] = "2"
             return response
+        if is_unfit(error):
+            return answer(
+                400, "invalid", "A value is too long or too large, or holds characters that no database stores."
+            )
         logger("api").error("defect", exc_info=error, request=request_id())
         return answer(500, "defect", "A defect of the hub; its log has the details under this request_id.")

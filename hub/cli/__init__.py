@@ -57,6 +57,15 @@ class LazyGroup(click.Group):
         command: Any = getattr(importlib.import_module(f"hub.cli.{module}"), name)
         return command if isinstance(command, click.Command) else None
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError for what is not text: a shell hands on any bytes, and no database stores those."""
+        from hub.sdk.text import is_storable
+
+        for given in args:
+            if not is_storable(given):
+                raise click.UsageError(f"{given!a} is not text in UTF-8; type it anew, or rename the file.")
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -16,7 +16,7 @@ from hub.core.clock import DAY, SECOND
 from hub.core.database import read, write
 from hub.ledger.store import record_audit
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import loads
+from hub.sdk.json import loads_storable
 
 EMPTY = "No campaign yet; `hub campaigns add --name NAME` adds one that makes its own codes."
 COLUMNS = ["id", "name", "kind", "pattern", "free", "published", "retired", "retired_at"]
@@ -197,6 +197,6 @@ def _json(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        return loads(text)
+        return loads_storable(text)
     except ValueError as error:
         raise ConfigurationError(f"--value is not JSON: {text}") from error

@@ -7,7 +7,7 @@ import errno
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError
 
-from hub.core.database import is_passing
+from hub.core.database import is_passing, is_unfit
 from hub.core.settings import Settings
 from hub.sdk.errors import HubError
 
@@ -26,6 +26,8 @@ def sentence(error: Exception) -> str | None:
         return "HUB_DATABASE_URL needs the PostgreSQL driver; install switchboard-hub[postgres]."
     if is_passing(error):
         return f"The database is busy or cannot be reached ({type(error).__name__}); `hub doctor` looks closer."
+    if is_unfit(error):
+        return "A value that was given is too long or too large, or holds characters that no database stores; nothing was changed."
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         return f"{error.strerror or type(error).__name__}: {error.filename or 'see HUB_DATA_DIR'}."
     return None

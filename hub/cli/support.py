@@ -17,7 +17,7 @@ from hub.core.settings import Settings
 from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
-from hub.sdk.json import dumps, loads
+from hub.sdk.json import dumps, loads_storable
 from hub.sdk.values import Finding
 
 ACTOR = "cli"
@@ -77,7 +77,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
 def json_or_text(text: str) -> Any:
     """A list or object where it reads as JSON of one; else the text, which options take as number or boolean too."""
     try:
-        value = loads(text)
+        value = loads_storable(text)
     except ValueError:
         return text
     return value if isinstance(value, list | dict) else text

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from hub.core import wakeup
 from hub.sdk.errors import ConfigurationError
@@ -97,6 +97,11 @@ def is_postgres(connection: Connection) -> bool:
 def insert(connection: Connection, table: Table) -> Any:
     """The engine's own INSERT, which knows ON CONFLICT."""
     return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+
+
+def is_unfit(error: BaseException) -> bool:
+    """Whether a value does not fit its column: too long, too large, or a text with characters that no column takes."""
+    return isinstance(error, DataError | UnicodeEncodeError | OverflowError)
 
 
 def is_passing(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from hub.core.ids import new_id
 from hub.imports.columns import ColumnPlan
 from hub.imports.dialects import Opened
 from hub.imports.tables import IMPORT
-from hub.ledger.rules import kept
+from hub.ledger.rules import KEPT_REASON_CHARS, kept
 from hub.sdk.json import dumps, loads
 
 OPEN, DONE, FAILED = "open", "done", "failed"
@@ -148,7 +148,7 @@ def advance(
 
 def end(database: Database, job_id: str, now: Micros, state: str, detail: str, run_id: str) -> None:
     """Note how it ended; `open` where it can go on later."""
-    values = {"state": state, "detail": detail, "run_id": run_id, "updated_at": now}
+    values = {"state": state, "detail": kept(detail, KEPT_REASON_CHARS), "run_id": run_id, "updated_at": now}
     database.execute(update(IMPORT).where(IMPORT.c.id == job_id).values(**values))
 
 

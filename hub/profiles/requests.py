@@ -20,10 +20,12 @@ from hub.profiles.rules.stamps import bounded
 from hub.profiles.tables import IS_OPEN, IS_WAITING, KEY_CHARS, ErasureCallbackRow, ErasureRow
 from hub.profiles.values import DueCallback, ErasureRecord
 from hub.sdk.json import dumps, loads
+from hub.sdk.text import storable
 from hub.sdk.values import ErasureStatus
 
 EXPECTED: Micros = 30 * DAY
 """By when an erasure is expected to be complete, unless its source says otherwise: within a month (GDPR, article 12)."""
+DETAIL_CHARS = 1_000
 LATE: Micros = HOUR  # an erasure takes seconds: one that is pending for so long is stuck
 WEEK: Micros = 7 * DAY
 NEWER = "A later change of status is told instead."
@@ -50,7 +52,7 @@ def register(
         "id": new_id(now // 1000),
         "connection_id": connection_id,
         "request_id": bounded(request_id, KEY_CHARS),
-        "regulation": regulation[:32],
+        "regulation": storable(regulation, 32),
         "status": ErasureStatus.PENDING,
         "received_at": now,
         "expected_at": now + EXPECTED if expected_at is None else expected_at,
@@ -236,7 +238,11 @@ def lease(connection: Connection, callback: DueCallback, until: Micros) -> bool:
 
 def end_callback(connection: Connection, callback: DueCallback, state: str, detail: str = "") -> None:
     """It was told (`sent`), cannot be (`dead`), or need not be any more (`skipped`)."""
-    connection.execute(update(_CALLBACK).where(_CALLBACK.c.id == callback.id).values(state=state, detail=detail))
+    connection.execute(
+        update(_CALLBACK)
+        .where(_CALLBACK.c.id == callback.id)
+        .values(state=state, detail=storable(detail, DETAIL_CHARS))
+    )
 
 
 def put_off(connection: Connection, callback: DueCallback, due_at: Micros, detail: str) -> None:
@@ -246,7 +252,7 @@ def put_off(connection: Connection, callback: DueCallback, due_at: Micros, detai
     if connection.execute(newer).first() is not None:
         end_callback(connection, callback, "skipped", NEWER)
         return
-    values = {"due_at": due_at, "detail": detail}
+    values = {"due_at": due_at, "detail": storable(detail, DETAIL_CHARS)}
     connection.execute(update(_CALLBACK).where(_CALLBACK.c.id == callback.id, text(IS_WAITING)).values(**values))
 
 

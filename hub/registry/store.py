@@ -16,7 +16,9 @@ from hub.registry.tables import ApiKeyRow, ConnectionRow
 from hub.registry.values import Connection
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
+from hub.sdk.text import storable
 
+REASON_CHARS = 1_000  # a connector may repeat what its vendor said
 TABLE = ConnectionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it to every table class
 KEYS = ApiKeyRow.__table__  # type: ignore[attr-defined]  # as above
 
@@ -77,7 +79,7 @@ def update(database: Database, connection_id: str, now: Micros, **columns: Any) 
 
 def pause(database: Database, connection_id: str, reason: str, now: Micros) -> None:
     """Nothing is sent through a paused connection; its deliveries wait. Senders to a paused source are told to retry."""
-    update(database, connection_id, now, status="paused", paused_reason=reason)
+    update(database, connection_id, now, status="paused", paused_reason=storable(reason, REASON_CHARS))
 
 
 def resume(database: Database, connection_id: str, now: Micros) -> None:
@@ -88,7 +90,7 @@ def resume(database: Database, connection_id: str, now: Micros) -> None:
 def pause_route(database: Database, connection_id: str, route: str, reason: str, now: Micros) -> None:
     """Stop one route of a connection, the others go on."""
     routes = loads(database.scalar(select(TABLE.c.paused_routes).where(TABLE.c.id == connection_id)) or "{}")
-    update(database, connection_id, now, paused_routes=_text({**routes, route: reason}))
+    update(database, connection_id, now, paused_routes=_text({**routes, route: storable(reason, REASON_CHARS)}))
 
 
 def remove(database: Database, connection_id: str) -> None:

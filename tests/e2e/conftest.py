@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import new_database
+from tests.databases import new_postgres
 from tests.harness import RunningHub, SharedHub
 
 
@@ -26,9 +26,11 @@ def running_hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         with SharedHub(folder / "hub") as running:
             yield running
         return
-    for url in new_database(request.getfixturevalue("postgres_url")):
-        with SharedHub(folder / "hub", url) as running:
-            yield running
+    with (
+        new_postgres(request.getfixturevalue("postgres_url")) as url,
+        SharedHub(folder / "hub", url) as running,
+    ):
+        yield running
 
 
 @pytest.fixture

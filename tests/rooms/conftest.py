@@ -6,32 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, MetaData, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, MetaData
 
 from hub.core.database import open_database, write
 from hub.inbox.tables import INBOX
-from hub.runtime.process.schema import create_all, metadata
+from hub.runtime.process.schema import metadata
+from tests.databases import Kept, new_sqlite
 from tests.rooms.whole import Whole
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def kept_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One database per module and engine: making one costs more than most tests."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('state')}/hub.db"
     if request.param == "postgres":
-        server = request.getfixturevalue("postgres_url")
-        name = f"kept_{request.module.__name__.rpartition('.')[2]}"
-        url = make_url(server).set(database=name).render_as_string(hide_password=False)
-        admin = open_database(server)
-        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
+        kept: Kept = request.getfixturevalue("kept_postgres")("rooms")
+        url = kept.url
+    else:
+        url = new_sqlite(tmp_path_factory.mktemp("state") / "hub.db")
     opened = open_database(url)
-    create_all(opened)
     yield opened
     opened.dispose()
+    if request.param == "postgres":
+        kept.empty()
 
 
 @pytest.fixture
@@ -40,7 +36,6 @@ def empty_engine(kept_engine: Engine) -> Iterator[Engine]:
     yield kept_engine
     empty(kept_engine, metadata())
     if kept_engine.dialect.name == "postgresql":
-        INBOX.create_all(kept_engine)
         empty(kept_engine, INBOX)
 
 

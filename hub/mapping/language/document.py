@@ -16,6 +16,7 @@ import yaml
 
 from hub.mapping.language.problems import MappingFileInvalid, Mark, problem
 from hub.mapping.model import Json
+from hub.sdk.text import is_storable
 
 MAX_CHARACTERS: Final = 1_048_576
 MAX_DEPTH: Final = 64
@@ -136,7 +137,7 @@ def _map(raw: Any, mark: Mark, file: str) -> Node:
     for key, child in raw.value:
         if not isinstance(key, yaml.ScalarNode):
             raise _refusal(key, "a key must be a plain word or quoted text")
-        name = str(key.value)
+        name = _text(key)
         if name == "<<" and key.style is None:
             raise _refusal(key, "merge keys (<<) are not part of the language; `sections` and `use` are")
         if name in value:
@@ -146,8 +147,15 @@ def _map(raw: Any, mark: Mark, file: str) -> Node:
     return Node(value, mark, marks)
 
 
-def _scalar(raw: Any) -> Json:
+def _text(raw: Any) -> str:
     text = str(raw.value)
+    if not is_storable(text):
+        raise _refusal(raw, "the text holds a NUL character or half of a surrogate pair, which no database stores")
+    return text
+
+
+def _scalar(raw: Any) -> Json:
+    text = _text(raw)
     if raw.tag == _NULL:
         return None
     if raw.tag == _BOOL:

@@ -115,7 +115,7 @@ class Claiming:
     def _stop(self, lane: Lane, error: ConfigurationError, now: Micros) -> None:
         """Nothing can be sent through this connection until an operator acts: pause it and say why."""
         logger("outbox").error("connection paused", connection=lane.connection.name, why=str(error))
-        self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + storable(str(error)), now))
+        self._within(lambda database: pause(database, lane.connection.id, CONFIGURATION + str(error), now))
         lane.stopped_version = lane.connection.version
 
     def _start(self, plan: ClaimPlan, now: Micros) -> dict[str, set[str]]:

@@ -15,11 +15,9 @@ from hub.outbox.engine.lane import AUTH, AUTH_AGAIN, CONFIGURATION, PROBE_LONGES
 from hub.outbox.engine.workers import CHECK_TIMEOUT_S, Done, Job
 from hub.registry import store
 from hub.sdk.errors import AuthFailed, ConfigurationError
-from hub.sdk.text import storable
 from hub.sdk.values import Finding, Route
 
 ACTOR = "deliver"
-REASON_CHARS = 1_000
 _CHECK = Route(source="", timeout_s=CHECK_TIMEOUT_S)
 
 
@@ -114,19 +112,14 @@ def _of_refusal(done: Done) -> Pause | None:
     if not lane.is_open:
         return None  # an earlier answer, or an operator, has paused it already
     if isinstance(error, ConfigurationError):
-        return Pause(lane, "connection", "", _reason(lane, CONFIGURATION, error))
+        return Pause(lane, "connection", "", CONFIGURATION + lane.mask(str(error)))
     if not isinstance(error, AuthFailed):
         return None
     prefix = AUTH_AGAIN if lane.was_resumed else AUTH
     if error.response is not None and error.response.status == 403:
         route = done.job.route_name
-        return None if route in lane.stopped_routes else Pause(lane, "route", route, _reason(lane, prefix, error))
-    return Pause(lane, "connection", "", _reason(lane, prefix, error))
-
-
-def _reason(lane: Lane, prefix: str, error: Exception) -> str:
-    """Why, as the connection's row can hold it: a connector may repeat what its vendor said."""
-    return prefix + lane.mask(storable(str(error), REASON_CHARS))
+        return None if route in lane.stopped_routes else Pause(lane, "route", route, prefix + lane.mask(str(error)))
+    return Pause(lane, "connection", "", prefix + lane.mask(str(error)))
 
 
 def _is_probed(lane: Lane) -> bool:

@@ -89,6 +89,8 @@ class Tokens:
         value = told.get("access_token")
         if answer.status >= 300 or not isinstance(value, str) or not value:
             raise self._refusal(answer)
+        if not (value.isascii() and value.isprintable()):
+            raise Retryable("The vendor gave an access token that no header can hold; it is asked again later.")
         self._mask.learn(value)
         life = _life_s(told.get("expires_in"))
         return Token(Secret(value), began + life - min(MARGIN_S, life * MARGIN))

@@ -132,4 +132,4 @@ def test_other_methods_on_the_list_are_refused_as_json(api: Api, method: str) ->
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_a_parameter_that_means_nothing_is_refused(api: Api, method: str) -> None:
     api("PUT", f"{PATH}/profile", json={})
-    assert "no parameter here" in api.refused(method, f"{PATH}/profile?kind=order")["message"]
+    assert "is not a parameter here" in api.refused(method, f"{PATH}/profile?kind=order")["message"]

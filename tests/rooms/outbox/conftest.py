@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine
 
 from hub.core.database import open_database, write
-from hub.runtime.process.schema import create_all, metadata
+from hub.runtime.process.schema import metadata
+from tests.databases import Kept, new_sqlite
 from tests.rooms.outbox.world import World
 
 
 @pytest.fixture(scope="session")
 def outbox_databases(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    kept_postgres: Callable[[str], Kept], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Engine]]:
-    server = request.getfixturevalue("postgres_url")
-    admin = open_database(server)
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("CREATE DATABASE outbox_tests"))
-    admin.dispose()
-    url = make_url(server).set(database="outbox_tests").render_as_string(hide_password=False)
     engines = {
-        "sqlite": open_database(f"sqlite:///{tmp_path_factory.mktemp('outbox')}/hub.db"),
-        "postgres": open_database(url),
+        "sqlite": open_database(new_sqlite(tmp_path_factory.mktemp("outbox") / "hub.db")),
+        "postgres": open_database(kept_postgres("outbox").url),
     }
-    for engine in engines.values():
-        create_all(engine)
     yield engines
     for engine in engines.values():
         engine.dispose()

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine as DatabaseEngine
 from sqlalchemy import select
 
+from hub.core.clock import to_datetime
 from hub.core.database import read
 from hub.ledger.tables import ATTEMPT
 from hub.outbox.queue.claim import remembered
 from hub.runtime.process.schema import metadata
 from hub.sdk.errors import AuthFailed, Permanent, RateLimited, Retryable, Split
-from hub.sdk.text import is_storable
-from hub.sdk.values import Accepted, Again, Pending, Progress, Rejected, Report, Request
+from hub.sdk.values import Accepted, Again, Pending, Progress, Rejected, Report, Request, Response
+from tests.rooms import poison as ways
 from tests.rooms.outbox.world import Acme, World, timeout
+from tests.rooms.poison import HALF, NUL, POISON, named, reached, unstorable
 
-NUL, HALF = "a\0b", "a\ud800b"
-POISON = f"{NUL}{HALF}"
 ANSWER = b'{"message": "a\\u0000b \\ud800", "\\u0000": ["\\udfff", 1e999, 99999999999999999999]}'
 
 
@@ -50,25 +50,13 @@ def three(hub: World, operation: str = "events") -> tuple[str, str, str]:
     return one, odd, other
 
 
-def unstorable_texts(database: DatabaseEngine) -> list[str]:
-    """The texts of any row that PostgreSQL or SQLite would refuse."""
-    with read(database) as state:
-        cells = [
-            (table.name, column.name, value)
-            for table in metadata().sorted_tables
-            for row in state.execute(table.select()).mappings()
-            for column, value in ((column, row[column.name]) for column in table.columns)
-        ]
-    return [f"{table}.{name}" for table, name, cell in cells if isinstance(cell, str) and not is_storable(cell)]
-
-
 def attempts(hub: World) -> list[Any]:
     with read(hub.database) as database:
         return list(database.execute(select(ATTEMPT).order_by(ATTEMPT.c.started_at)))
 
 
 OUTCOMES: dict[str, tuple[Any, str]] = {
-    "a refusal": (lambda one: Rejected(one, POISON, POISON, POISON), "dead(a\ufffdba\ufffdb)"),
+    "a refusal": (lambda one: Rejected(one, POISON, POISON, POISON), "dead(pa\ufffdba\ufffdb)"),
     "a refusal without words": (lambda one: Rejected(one, None, None), "dead(defect)"),
     "a very long refusal": (lambda one: Rejected(one, POISON * 9_999, "c" * 999, POISON * 9_999), f"dead({'c' * 100})"),
     "another try": (lambda one: Again(one, POISON), "waiting(again)"),
@@ -92,7 +80,7 @@ def test_an_outcome_that_no_row_can_hold_is_stored_as_far_as_it_can_be(hub: Worl
     one, odd, other = three(hub, "messages")
     hub.delivers()
     assert (hub.state(one), hub.state(odd), hub.state(other)) == ("sent", state, "sent")
-    assert unstorable_texts(hub.database) == []
+    assert unstorable(hub.database, metadata()) == set()
     assert len(hub.row(odd).detail) < 1_000
     [attempt] = attempts(hub)
     assert attempt.outcome in ("partial", "accepted")
@@ -132,7 +120,7 @@ def test_the_words_of_a_failed_call_are_stored_as_far_as_they_can_be(hub: World,
     [one, *_] = three(hub, "messages")
     hub.delivers()
     assert hub.state(one) == state
-    assert unstorable_texts(hub.database) == []
+    assert unstorable(hub.database, metadata()) == set()
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 413, 429, 500])
@@ -145,7 +133,7 @@ def test_a_body_that_no_row_can_hold_ends_no_role(hub: World, status: int):
         for path, answer in hub.vendor.script
     )
     hub.delivers()
-    assert unstorable_texts(hub.database) == []
+    assert unstorable(hub.database, metadata()) == set()
     assert attempts(hub)
 
 
@@ -166,7 +154,7 @@ def test_progress_that_no_row_can_hold_is_stored_as_far_as_it_can_be(hub: World)
     hub.vendor.fails(timeout(), "/events")
     hub.delivers()
     assert "a\ufffdb" in hub.row(made[1]).progress
-    assert unstorable_texts(hub.database) == []
+    assert unstorable(hub.database, metadata()) == set()
     hub.delivers(after=60)
     assert {hub.state(one) for one in made} == {"sent"}
 
@@ -261,3 +249,36 @@ def test_the_result_of_a_job_that_a_row_refuses_harms_no_other(hub: World, monke
     assert (hub.state(one), hub.state(other)) == ("sent", "sent")
     assert hub.state(odd) == ("dead(rejected)" if kept else "dead(defect)")
     assert [attempt.outcome for attempt in attempts(hub)] == ["pending", "partial"]
+
+
+def test_each_column_that_vendors_fill_is_tried(hub: World):
+    """One of each: a refusal, a receipt, a job, progress, a pause of a route and of the connection."""
+
+    class All(Steps):
+        def routes(self) -> Any:
+            return {name: replace(route, items=1) for name, route in super().routes().items()}
+
+        def flow(self, batch: Any) -> Any:
+            [push] = batch.records
+            if push.person.source_id in self.says:
+                raise self.says[push.person.source_id]
+            yield [Progress(push.delivery_id, POISON)]
+            yield Request("POST", f"/{POISON}", json={POISON: POISON})
+            report = {
+                "ada": Accepted(push.delivery_id, notices=[POISON], receipt=POISON),
+                "odd": Rejected(push.delivery_id, POISON, POISON),
+            }
+            yield [report.get(push.person.source_id) or Pending(push.delivery_id, "job", 5, find_by=POISON)]
+
+    forbidden = AuthFailed(POISON, response=Response(403, {}, ANSWER, to_datetime(hub.now)))
+    hub.kind = type("All", (All,), {"says": {"route": forbidden, "all": AuthFailed(POISON)}})
+    three(hub)
+    answer = Response(200, {}, b"a\0b\xed\xa0\x80", to_datetime(hub.now))
+    hub.vendor.script.extend([("/", answer)] * 9)
+    hub.delivers()
+    for person in ("route", "all"):
+        hub.people.knows(person)
+        hub.decides(person, "events" if person == "route" else "consent", topic="email")
+        hub.delivers()
+    assert named(ways.VENDORS) - reached(hub.database, metadata()) == set()
+    assert unstorable(hub.database, metadata()) == set()

@@ -282,3 +282,27 @@ def test_follow_ends_at_ctrl_c(busy: Shell, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(log.time, "sleep", interrupt)
     assert len(busy.lines("log", "--follow")) == 3
+
+
+# ── what no row can hold ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("arguments", [("campaigns", "add", "--name", "a\udcff"), ("log", "--source-id", "\udcff\0")])
+def test_an_argument_that_is_not_text_is_refused_before_anything_is_done(shell: Shell, arguments: tuple[str, ...]):
+    result = shell.run(*arguments)
+    assert result.exit_code == 2
+    assert "is not text in UTF-8" in result.stderr
+    result.stderr.encode()
+
+
+def test_json_in_an_argument_is_stored_as_far_as_it_can_be(shell: Shell):
+    shell.text("campaigns", "add", "--name", "Spring", "--value", r'{"a\u0000": "\ud800"}')
+    [campaign] = shell.json("campaigns", "list")
+    assert campaign["value"] == {"a\ufffd": "\ufffd"}
+
+
+def test_a_value_that_does_not_fit_is_told_in_a_sentence():
+    from hub.cli.failures import sentence
+
+    assert "too long or too large" in str(sentence(OverflowError("Python int too large to convert to SQLite INTEGER")))
+    assert "no database stores" in str(sentence(UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -174,3 +175,10 @@ def test_a_failed_fetch_is_tried_again_by_the_next_call():
     with pytest.raises(Retryable):
         tokens.auth("api")
     assert tokens.auth("api") == {"api": Bearer(Secret("one"))}
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\0b", "a\ud800b", "ż"])
+def test_a_token_that_no_header_can_hold_is_asked_for_again_later(token: str):
+    tokens = in_memory(told(200, json.dumps({"access_token": token}).encode()))
+    with pytest.raises(Retryable, match="no header can hold"):
+        tokens.auth("api")
