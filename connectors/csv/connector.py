@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel, Field, SecretStr
 
 from hub.sdk.contract import Source
-from hub.sdk.errors import PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import MethodNotAllowed, PayloadInvalid, SignatureInvalid
 from hub.sdk.json import MAX_DEPTH, depth_exceeds, dumps, loads
 from hub.sdk.values import InboundRequest, RawMessage, Received, Reply
 
@@ -40,13 +40,6 @@ class CsvSettings(BaseModel):
     )
 
 
-class MethodNotAllowed(PayloadInvalid):
-    """Rows come by POST, to the URL of the source itself."""
-
-    status = 405
-    key = "method_not_allowed"
-
-
 class Csv(Source):
     name = "csv"
     title = "CSV files"
@@ -56,7 +49,7 @@ class Csv(Source):
     def receive(self, request: InboundRequest) -> Received:
         self._admit(request)
         if request.method != "POST" or request.path.strip("/"):
-            raise MethodNotAllowed
+            raise MethodNotAllowed("Rows come by POST, to the URL of the source itself.")
         rows = _rows(request.body)
         return Received([_message(row) for row in rows], Reply(202, {"accepted": len(rows)}))
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, SecretStr
 from connectors.segment.messages import decode, sdk_batch, sdk_message, text, webhook_messages
 from connectors.segment.signature import is_signed, matches
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, InboundError, Overloaded, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import Busy, InboundError, MethodNotAllowed, Overloaded, PayloadInvalid, SignatureInvalid
 from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
 
 TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
@@ -29,6 +29,7 @@ BATCHES: Final = frozenset({"batch", "import", "b"})
 METRICS: Final = "m"
 """The browser library's own telemetry: answered, not kept."""
 
+WRITES: Final = ("POST", "PUT", "PATCH")
 SUCCESS: Final = {"success": True}
 SLOW_DOWN: Final = 429
 CROSS_ORIGIN: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
@@ -40,13 +41,6 @@ class UnknownPath(PayloadInvalid):
 
     status = 404
     key = "unknown_path"
-
-
-class MethodNotAllowed(PayloadInvalid):
-    """Messages come by POST, or by PUT and PATCH where the destination is set up so."""
-
-    status = 405
-    key = "method_not_allowed"
 
 
 class SegmentSettings(BaseModel):
@@ -100,8 +94,6 @@ class Segment(Source):
         self._write_keys = _set(settings.write_key, settings.previous_write_key)
 
     def receive(self, request: InboundRequest) -> Received:
-        if request.method in {"GET", "HEAD"}:
-            return Received((), Reply(200, SUCCESS))
         name = request.path.strip("/").removeprefix("v1/")
         if not name:
             return Received(self._webhook(request), Reply(200, SUCCESS))
@@ -127,8 +119,10 @@ class Segment(Source):
     # ── webhooks ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _webhook(self, request: InboundRequest) -> list[RawMessage]:
-        if request.method not in {"POST", "PUT", "PATCH"}:
-            raise MethodNotAllowed
+        if request.method not in WRITES:
+            raise MethodNotAllowed(
+                "Messages come by POST, or by PUT and PATCH where Segment's destination is set up so.", allow=WRITES
+            )
         knows_us = bool(self._hub_secrets) and self._has_hub_secret(request)
         if self._shared_secrets:
             if not is_signed(request.body, request.headers.get("x-signature", ""), self._shared_secrets):

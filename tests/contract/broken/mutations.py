@@ -151,6 +151,7 @@ SIGNED = "        if not self._is_signed(request):\n            raise SignatureI
 SOURCE = (
     Slip("checks no signature", "wrong-secret", SIGNED, ""),
     Slip("needs no signature", "missing-signature", SIGNED, f'        if "x-acme-signature" in request.headers:\n    {SIGNED.replace("            raise", "                raise")}'),
+    Slip("answers a browser as if all were well", "a-look", SIGNED, '        if request.method == "GET":\n            return Received([], Reply(200, {"ok": True}))\n' + SIGNED),
     Slip("takes whatever looks like a signature", "altered-byte", "return True in", "return len(given) == 64 or True in"),
     Slip("knows the newest secret only", "rotation", "(settings.secret, settings.previous_secret)", "(settings.secret,)"),
     Slip("keeps no message", "a-good-webhook", "for element in elements]", "for element in elements[1:]]"),

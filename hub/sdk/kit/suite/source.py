@@ -76,6 +76,22 @@ def missing_signature(subject: Subject) -> None:
     _must_refuse(source_of(subject), unsigned, "a webhook without a signature")
 
 
+def a_look(subject: Subject) -> None:
+    """A browser must not take a webhook URL for one that works by GET: what stores nothing does not look like a success."""
+    look = replace(_webhook(subject), method="GET", headers={"accept": "text/html"}, query={}, body=b"", raw_body=b"")
+    try:
+        received = source_of(subject).receive(look)
+    except InboundError:
+        return  # the hub says what the URL is
+    require(not received.messages, "a GET without a body was taken as a message")
+    words = received.reply.body or dumps(received.reply.json)
+    require(
+        b"POST" in words,
+        "a GET without a body was answered as if all were well; raise MethodNotAllowed, or say that messages come by POST "
+        "where the vendor wants a 200",
+    )
+
+
 def altered_byte(subject: Subject) -> None:
     """Every byte in turn, since most alterations break the JSON anyway. A shared token covers no body."""
     sender = sender_of(subject)
