@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from hub.core.clock import Micros, to_datetime
 from hub.core.secrets import Vault
 from hub.mapping.inbound import Inbound, compile_inbound
+from hub.mapping.language.document import Node
 from hub.mapping.model import Change, Json, Verdict
 from hub.mapping.outbound import compile_outbound
 from hub.mapping.values.coerce_time import read_instant
@@ -69,6 +70,13 @@ def preview(hub: Installation, wish: Wish, messages: Sequence[Json], schemas: Sc
     told = Preview()
     changes = _changes(source_mapping(hub, wish.source), schemas, messages, told)
     now = max(map(received_at, messages), default=UNDATED)
+    return follow(hub, wish, changes, now, told, resolve(wish.destination, "", hub.folders).document)
+
+
+def follow(
+    hub: Installation, wish: Wish, changes: Sequence[AppliedChange], now: Micros, told: Preview, mapping: Node
+) -> Preview:
+    """The same for messages that are mapped already, through this mapping of the destination."""
     bench, hosts = _bench(hub, wish, now)
     vault = Vault("preview")
     people = Imagined(changes)
@@ -76,7 +84,7 @@ def preview(hub: Installation, wish: Wish, messages: Sequence[Json], schemas: Sc
     rows = rows_of(people, changes, wanted, _options(bench.destination, wish), vault, now)
     if Operation.MESSAGES in wanted and rows:
         told.notes.append(f"The code {EXAMPLE_CODE} is an example; a distribution gives each person their own.")
-    outbound = compile_outbound(resolve(wish.destination, "", hub.folders).document)
+    outbound = compile_outbound(mapping)
     builder = Builder(_connection(wish), bench.destination, lambda _hash: outbound, vault)
     stage = Stage(bench, builder, hosts, {one: people.view(root) for one, root in people.roots.items()}, now)
     if Operation.PROFILES not in wanted and Operation.PROFILES in bench.destination.Options:
