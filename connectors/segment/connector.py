@@ -18,7 +18,15 @@ from pydantic import BaseModel, Field, SecretStr
 from connectors.segment.messages import decode, sdk_batch, sdk_message, text, webhook_messages
 from connectors.segment.signature import is_signed, matches
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, InboundError, MethodNotAllowed, Overloaded, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import (
+    Busy,
+    InboundError,
+    MethodNotAllowed,
+    Overloaded,
+    PayloadInvalid,
+    SignatureInvalid,
+    SignatureMissing,
+)
 from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
 
 TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
@@ -125,7 +133,12 @@ class Segment(Source):
             )
         knows_us = bool(self._hub_secrets) and self._has_hub_secret(request)
         if self._shared_secrets:
-            if not is_signed(request.body, request.headers.get("x-signature", ""), self._shared_secrets):
+            signature = request.headers.get("x-signature", "").strip()
+            if not signature:
+                raise SignatureMissing(
+                    "The header X-Signature is missing; enter this source's shared secret in Segment."
+                )
+            if not is_signed(request.body, signature, self._shared_secrets):
                 raise SignatureInvalid
         elif not knows_us:
             raise SignatureInvalid(
@@ -162,9 +175,12 @@ class Segment(Source):
         in_body = text(value.get("writeKey")) if isinstance(value, dict) else None
         if in_header and in_body and in_header != in_body:
             raise SignatureInvalid("The write key in the header and the one in the body differ; send one of them.")
-        if not matches(in_header or in_body or "", self._write_keys):
+        given = in_header or in_body
+        if not given:
+            raise SignatureMissing("The write key is missing; `hub sources reveal` shows the one of this source.")
+        if not matches(given, self._write_keys):
             raise SignatureInvalid(
-                "The write key is missing or not that of this source; `hub sources add` printed the right one."
+                "The write key is not that of this source; `hub sources reveal` shows the right one."
             )
 
 

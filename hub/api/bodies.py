@@ -43,6 +43,13 @@ class SettingsBody(Body):
     mapping_patch: Patch | None = None
 
 
+class RotateBody(Body):
+    """Which secret to make anew (the first, if none is named), and how long the old one is taken too."""
+
+    secret: Word | None = None
+    keep_s: Annotated[int, Field(ge=0, le=CENTURY_S)] = 7 * 86_400
+
+
 class PauseBody(Body):
     reason: Annotated[str, Field(max_length=500)] = ""
 

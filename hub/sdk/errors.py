@@ -4,7 +4,7 @@ HubError
 ├── ConfigurationError          start-up or connection set-up; never retried
 │   └── MappingInvalid
 ├── InboundError                a webhook that is not taken as it came
-│   ├── SignatureInvalid        -> 401
+│   ├── SignatureInvalid        -> 401; SignatureMissing where there is none
 │   ├── Forbidden               -> 403
 │   ├── PayloadInvalid          -> 400
 │   │   └── MethodNotAllowed    -> 405 with Allow
@@ -59,6 +59,12 @@ class SignatureInvalid(InboundError):
 
     status = 401
     key = "signature_invalid"
+
+
+class SignatureMissing(SignatureInvalid):
+    """The request carries no signature or secret; enter this source's secret at the sender."""
+
+    key = "signature_missing"
 
 
 class Forbidden(InboundError):
