@@ -31,6 +31,7 @@ _KEPT_BY_TYPE = {name: operation for operation, names in TYPES.items() for name 
 
 
 class WebhookSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 13
     kept = ("profiles", "events", "messages", "audiences", "consents")
     answers_json = False
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
