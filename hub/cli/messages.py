@@ -156,6 +156,8 @@ def _print_page(page: Mapping[str, Any]) -> None:
     print_fields({name: page[name] for name in TOP}, json_=False)
     for one in page["warnings"]:
         click.echo(f"warning: {warning(one, page['schema_hash'])}")
+    if page["headers"]:
+        _section("headers", "\n".join(f"{name}: {value}" for name, value in page["headers"].items()))
     _section("body", "Not kept." if page["body"] is None else pretty(page["body"]))
     if page["canonical"] is None:
         _section("what it means", page["canonical_missing"])

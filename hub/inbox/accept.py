@@ -12,6 +12,7 @@ from hub.core.ids import new_id
 from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.inbox.body import check_depth, inflate
+from hub.inbox.headers import kept_headers
 from hub.inbox.queue import Inbox
 from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest
 from hub.sdk.contract import Source
@@ -153,7 +154,9 @@ class Door:
         if received.messages:
             for message in received.messages:
                 check_depth(message.body)
-            self._inbox.append(AcceptedRequest(door.connection_id, now, received.messages))
+            self._inbox.append(
+                AcceptedRequest(door.connection_id, now, received.messages, kept_headers(request.headers))
+            )
             ACCEPTED.inc(len(received.messages))
         return received.reply
 

@@ -14,6 +14,7 @@ from hub.admin.replays import replay_messages
 from hub.core import clock
 from hub.core.clock import DAY, iso
 from hub.core.database import read
+from hub.inbox.headers import kept_headers
 from hub.inbox.values import AcceptedRequest, MessageFilter
 from hub.ledger import store as ledger
 from hub.runtime.upkeep.housekeeping import tidy
@@ -174,3 +175,26 @@ def test_a_dismissed_message_is_pruned_like_any_other_and_stays_counted(whole: W
     tidy(whole.hub, whole.inbox, clock.now() + (whole.hub.settings.seen_days + 1) * DAY)
     assert whole.messages() == {}
     assert dict(whole.books().reasons["ignored"]) == {"dismissed": 2}
+
+
+def test_the_headers_of_its_request_are_kept_but_no_secret_and_nobodys_address(whole: Whole) -> None:
+    mine = "headed"
+    headers = {"content-type": "application/json", "user-agent": "Segment/1.0 " + "x" * 300, "content-length": "7"}
+    secret = {
+        "authorization": "Basic c2VjcmV0",
+        "x-signature": "abc",
+        "x-forwarded-for": "203.0.113.9",
+        "cookie": "c=1",
+    }
+    raw = RawMessage(b'{"type":"identify","userId":"ada"}', mine)
+    whole.inbox.append(AcceptedRequest(whole.web.id, clock.now(), [raw], kept_headers(headers | secret)))
+    whole.applies()
+
+    shown = page(whole, mine)["headers"]
+    assert shown["content-type"] == "application/json"
+    assert len(shown["user-agent"]) == 200
+    assert {shown[name] for name in secret} == {"***"}
+    assert "content-length" not in shown
+    assert len(kept_headers({f"x-{number}-{'y' * 50}": "" for number in range(99)})) < 2_000
+    whole.erases("ada")
+    assert not [place for place in whole.places("segment/1.0") if place.startswith("message.")]
