@@ -1,6 +1,6 @@
 """Runs the benchmarks and prints one table.
 
-    python -m benchmarks              # all of them, in about seven minutes
+    python -m benchmarks              # all of them, in about nine minutes
     python -m benchmarks apply peer   # some
 
 Each runs in a process of its own, so that none inherits the caches, threads or collector settings of another. Exits 1
@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.rows import Row, missing, table
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("accept", "apply", "mapping", "peer", "build", "deliver", "latency", "imports")
+NAMES = ("accept", "apply", "mapping", "peer", "build", "deliver", "latency", "idle", "imports")
 LONGEST_S = 240.0  # of one benchmark
 ROWS_OF = "--rows-of"
 

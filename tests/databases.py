@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
@@ -18,6 +19,7 @@ from hub.core.database import open_database
 from tests import run
 
 TEMPLATE = "hub_template"
+Part = Literal["state", "inbox"]
 
 _EMPTY = """
 DO $$ DECLARE one record; BEGIN
@@ -58,7 +60,7 @@ def postgres() -> Iterator[str]:
                 connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
             connection.execute(text("SELECT pg_reload_conf()"))
             connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
-        _make_tables(named(url, TEMPLATE))
+        _make_tables(named(url, TEMPLATE), "state", "inbox")
         yield url
 
 
@@ -117,27 +119,25 @@ class Kept:
             self._shape = connection.execute(text(_SHAPE)).one()
 
 
-def new_sqlite(path: Path) -> str:
-    """The URL of a new file with every state table."""
+def new_sqlite(path: Path, part: Part = "state") -> str:
+    """The URL of a new file with every table of the state, or of the inbox."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_sqlite_template(), path)
+    shutil.copy(_sqlite_template(part), path)
     return f"sqlite:///{path}"
 
 
 @cache
-def _sqlite_template() -> Path:
-    path = run.folder() / f"template-{os.getpid()}.db"
-    _make_tables(f"sqlite:///{path}")
+def _sqlite_template(part: Part) -> Path:
+    path = run.folder() / f"{part}-{os.getpid()}.db"
+    _make_tables(f"sqlite:///{path}", part)
     return path
 
 
-def _make_tables(url: str) -> None:
-    """Those of the state, and on PostgreSQL the inbox's beside them."""
+def _make_tables(url: str, *parts: Part) -> None:
     from hub.inbox.tables import INBOX
     from hub.runtime.process.schema import create_all
 
     engine = open_database(url)
-    create_all(engine)
-    if engine.dialect.name == "postgresql":
-        INBOX.create_all(engine)
+    for part in parts:
+        create_all(engine) if part == "state" else INBOX.create_all(engine)
     engine.dispose()

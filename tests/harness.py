@@ -23,6 +23,9 @@ from tests import commands
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
+PATIENCE_S = 120.0
+"""How long a condition may take to come true. Only a test that fails waits so long; a machine that is shared needs it."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -30,7 +33,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], T | None], *, within_s: float = 30.0, what: str = "the condition") -> T:
+def eventually(look: Callable[[], T | None], *, within_s: float = PATIENCE_S, what: str = "the condition") -> T:
     """The first truthy result of `look`. Looks often; fails with the last result after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while True:
@@ -76,7 +79,7 @@ class RunningHub:
                 [sys.executable, "-m", "hub", "serve"], env=self.environment, cwd=ROOT, stdout=log, stderr=log
             )
         try:
-            eventually(self.is_ready, within_s=60, what=f"the hub being ready (see {self.log})")
+            eventually(self.is_ready, what=f"the hub being ready (see {self.log})")
         except AssertionError:
             self.stop()
             raise
@@ -93,7 +96,7 @@ class RunningHub:
             return 0.0
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
         self.process = None
         return time.monotonic() - began
 
@@ -115,7 +118,7 @@ class RunningHub:
         self.process.kill()
         self.process.wait()
         self.process = None
-        _, alive = psutil.wait_procs(children, timeout=15)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
         assert not alive, f"roles outlived their supervisor: {alive}"
 
     # ── what operators do ────────────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +142,7 @@ class RunningHub:
         assert ledger["balanced"], ledger
         return ledger
 
-    def drained(self, within_s: float = 60.0) -> dict[str, Any]:
+    def drained(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """The ledger once no message waits."""
         return eventually(
             lambda: ledger if (ledger := self.balanced())["waiting"] == 0 else None,

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tests.harness import eventually, free_port
+from tests.harness import PATIENCE_S, eventually, free_port
 from tests.sasl import Login, Stream
 from tests.tls import Authority
 
@@ -154,7 +154,7 @@ class Kafka:
         admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(10)
         return topic
 
-    def consumed(self, topic: str, count: int, partitions: int = 3, within_s: float = 10.0) -> list[Any]:
+    def consumed(self, topic: str, count: int, partitions: int = 3, within_s: float = PATIENCE_S) -> list[Any]:
         """Every message of a topic, in order per partition, once there are `count`; what there is after the time."""
         from confluent_kafka import Consumer, TopicPartition
 

@@ -13,12 +13,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTORS = "tests/contract/test_connectors.py"
+FAULTS = "tests/faults/"
 LONGEST_FIRST = (
     "tests/faults/test_kafka.py",  # waits for minutes: others work meanwhile
-    "tests/faults/",
-    "tests/e2e/test_new_connector.py",
-    "tests/e2e/test_opendsr.py",
+    "tests/e2e/test_story.py",
     "tests/e2e/",
+    FAULTS,
     "tests/rooms/test_kafka",
     "tests/rooms/inbox/",
     "tests/rooms/test_importing.py",
@@ -31,8 +31,10 @@ _OF_A_CONNECTOR = re.compile(r"connectors/(\w+)/|mappings/(\w+)\.yaml$|docs/conn
 
 
 def unit_of(nodeid: str) -> str:
-    """What one worker runs in one go: a file's tests on one engine, or one connector's contract."""
+    """What one worker runs in one go: a file's tests on one engine, one connector's contract, a file that mostly waits."""
     file, _, name = nodeid.partition("::")
+    if file.startswith(FAULTS):
+        return file
     if file == CONNECTORS:
         return f"{file} {connector_of(name)}"
     engine = _ENGINE.search(name)

@@ -19,6 +19,7 @@ CALLS_PER_S: Final = 5
 
 
 class ActiveCampaignSimulator(TrackingEndpoints):
+    sandbox_place: ClassVar[int] = 1
     hosts: ClassVar = ("api", "events")
     kept: ClassVar = ("profiles", "events", "messages", "tags", "imports", "automated")
     failing_body: ClassVar[Json] = {"success": 0, "message": "This could not be done."}

@@ -25,6 +25,7 @@ BODY_BYTES = 5 * 1024 * 1024
 
 
 class AirshipSimulator(ChannelEndpoints):
+    sandbox_place: ClassVar[int] = 2
     hosts = ("api", "oauth")
     failing_body: ClassVar[Json] = {"ok": False, "error": "Could not process the request.", "error_code": 40000}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {

@@ -20,6 +20,7 @@ PER_S, BURST = 300, 1_000
 
 
 class BatchSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 3
     hosts: ClassVar = ("api", "apps")
     kept: ClassVar = ("profiles", "events", "messages", "removals")
     failing_body: ClassVar[Json] = {"error_code": "BAD_REQUEST", "error_message": "Could not process the request"}

@@ -24,6 +24,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 class BloomreachSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 4
     kept = ("profiles", "events", "messages", "consents", "consent_events", "anonymous")
     failing_body: ClassVar[Json] = {"success": False, "errors": ["At least one id should be specified."]}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {

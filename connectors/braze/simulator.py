@@ -25,6 +25,7 @@ TOO_MANY = "Max Input Length Exceeded"
 
 
 class BrazeSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 5
     kept = ("profiles", "events", "purchases", "messages", "skipped", "groups")
     failing_body: ClassVar[Json] = {"message": "Your request could not be processed"}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {

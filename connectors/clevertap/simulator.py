@@ -22,6 +22,7 @@ TOO_MANY: Final = "Too many concurrent requests"
 
 
 class CleverTapSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 6
     kept = ("profiles", "events", "messages", "subscriptions", "skipped")
     failing_body: ClassVar[Json] = {"status": "fail", "processed": 0, "unprocessed": []}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from pydantic import BaseModel, Field, SecretStr
 
 from hub.sdk.contract import Source
-from hub.sdk.errors import PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import MethodNotAllowed, PayloadInvalid, SignatureInvalid, SignatureMissing
 from hub.sdk.json import MAX_DEPTH, depth_exceeds, dumps, loads
 from hub.sdk.values import InboundRequest, RawMessage, Received, Reply
 
@@ -40,13 +40,6 @@ class CsvSettings(BaseModel):
     )
 
 
-class MethodNotAllowed(PayloadInvalid):
-    """Rows come by POST, to the URL of the source itself."""
-
-    status = 405
-    key = "method_not_allowed"
-
-
 class Csv(Source):
     name = "csv"
     title = "CSV files"
@@ -56,11 +49,13 @@ class Csv(Source):
     def receive(self, request: InboundRequest) -> Received:
         self._admit(request)
         if request.method != "POST" or request.path.strip("/"):
-            raise MethodNotAllowed
+            raise MethodNotAllowed("Rows come by POST, to the URL of the source itself.")
         rows = _rows(request.body)
         return Received([_message(row) for row in rows], Reply(202, {"accepted": len(rows)}))
 
     def _admit(self, request: InboundRequest) -> None:
+        if not request.headers.get("authorization", "").strip():
+            raise SignatureMissing("The header Authorization is missing; send this source's secret as `Bearer`.")
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         token = given.strip().encode("utf-8", "surrogatepass")
         secrets = [one for one in (self.settings.secret, self.settings.previous_secret) if one is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -25,6 +25,9 @@ class SimulatedSystem(SimulatedSource):
             {"kind": "events", "source_id": "cust_1001", "at": at, "event": {"name": "Signed Up"}},
             {"kind": "orders", "source_id": "cust_1001", "at": at, "order": {"id": "o-1", "amount": "12.50"}},
         ]
+
+    def sample_ids(self, number: str) -> Mapping[str, str]:
+        return {"cust_1001": number}
 
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         return post(body, {"authorization": f"Bearer {secret}"}, now)

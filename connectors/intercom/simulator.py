@@ -21,6 +21,7 @@ LIMIT: Final = 1_666
 
 
 class IntercomSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 7
     kept: ClassVar = ("profiles", "events", "messages", "tags", "attributes", "deleted")
     failing_body: ClassVar[Json] = {
         "type": "error.list",

@@ -22,6 +22,7 @@ GROUPS: Final = ("messageChannel", "messageType", "emailList")
 
 
 class IterableSimulator(AudienceEndpoints):
+    sandbox_place: ClassVar[int] = 8
     kept = ("profiles", "events", "messages", "purchases", "names", "lists", "subscriptions")
     failing_body: ClassVar[Json] = {"msg": "Email could not be queued", "code": "QueueEmailError", "params": None}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {

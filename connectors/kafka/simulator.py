@@ -19,6 +19,7 @@ MESSAGE_BYTES = 30_000
 
 
 class KafkaSimulator(BrokerSimulator):
+    sandbox_place: ClassVar[int] = 9
     kept: ClassVar[Sequence[str]] = ("profiles", "events", "messages", "audiences", "consents", "log")
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
         Operation.PROFILES: {"email": "ada{n}@example.com", "first_name": "Ada", "metadata": {"points": 120}},

@@ -13,18 +13,14 @@ from pydantic import BaseModel, Field
 from connectors.kafka.settings import Cluster
 from hub.sdk.broker import Subscription
 from hub.sdk.contract import Source
-from hub.sdk.errors import PayloadInvalid
+from hub.sdk.errors import MethodNotAllowed, PayloadInvalid
 from hub.sdk.json import dumps, loads
 from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Record
 
 TOPICS: Final = r"^\s*[A-Za-z0-9._-]{1,249}(\s*,\s*[A-Za-z0-9._-]{1,249})*\s*$"
 
 
-class ReadsTopics(PayloadInvalid):
-    """This source reads topics; nothing can be sent to its URL."""
-
-    status = 405
-    key = "method_not_allowed"
+READS_TOPICS = "This source reads topics; nothing can be sent to its URL."
 
 
 class KafkaSourceSettings(Cluster):
@@ -80,7 +76,7 @@ class RecordReader(Source):
         )
 
     def receive(self, request: InboundRequest) -> Received:
-        raise ReadsTopics
+        raise MethodNotAllowed(READS_TOPICS, allow=())
 
     def receive_record(self, record: Record) -> Sequence[RawMessage]:
         try:

@@ -36,6 +36,7 @@ _IMPORT_AT: Final = "/data/attributes/profiles"
 
 
 class KlaviyoSimulator(AudienceEndpoints):
+    sandbox_place: ClassVar[int] = 10
     kept: ClassVar = ("profiles", "events", "messages", "metrics", "lists", "jobs", "deletions")
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
         Operation.PROFILES: {

@@ -22,6 +22,7 @@ OPEN_BATCHES: Final = 500
 
 
 class MailchimpSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 11
     kept: ClassVar = ("profiles", "events", "messages", "fields", "forgotten", "batches")
     failing_body: ClassVar[Json] = {"title": "Internal Server Error", "status": 500, "detail": "An error occurred."}
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {

@@ -27,6 +27,7 @@ ACCEPTED = "Your request has been accepted and will be processed soon."
 
 
 class MoEngageSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 12
     hosts = ("api", "inform", "push")
     kept = ("profiles", "events", "messages", "cohorts", "erasures", "dropped")
     failing_body: ClassVar[Json] = {

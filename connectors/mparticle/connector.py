@@ -20,7 +20,16 @@ from connectors.mparticle.messages import batch, batches, decode
 from connectors.mparticle.opendsr import Processor
 from connectors.mparticle.settings import MParticleSettings
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, Forbidden, InboundError, Overloaded, PayloadInvalid, SignatureInvalid, TooLarge
+from hub.sdk.errors import (
+    Busy,
+    Forbidden,
+    InboundError,
+    MethodNotAllowed,
+    Overloaded,
+    PayloadInvalid,
+    SignatureInvalid,
+    TooLarge,
+)
 from hub.sdk.values import Erasure, InboundRequest, Json, RawMessage, Received, Reply, Request
 
 CODES: Final = {
@@ -37,13 +46,6 @@ class UnknownPath(PayloadInvalid):
 
     status = 404
     key = "unknown_path"
-
-
-class MethodNotAllowed(PayloadInvalid):
-    """Batches come by POST."""
-
-    status = 405
-    key = "method_not_allowed"
 
 
 class MParticle(Source):
@@ -64,10 +66,8 @@ class MParticle(Source):
         name = path.removeprefix("v2/")
         if path and name not in EVENTS:
             raise UnknownPath
-        if request.method in {"GET", "HEAD"} and not path:
-            return Received((), Reply(200))
         if request.method != "POST":
-            raise MethodNotAllowed
+            raise MethodNotAllowed("Batches come by POST.")
         return self._client(request, name) if path else self._webhook(request)
 
     def _client(self, request: InboundRequest, name: str) -> Received:

@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 from pydantic import SecretStr
 
 from connectors.mparticle.settings import MParticleSettings
-from hub.sdk.errors import Forbidden, SignatureInvalid
+from hub.sdk.errors import Forbidden, SignatureMissing
 from hub.sdk.values import InboundRequest
 
 
@@ -26,7 +26,7 @@ class Guard:
         self._networks = [ip_network(one) for one in settings.allowed_networks]
 
     def admit_webhook(self, request: InboundRequest) -> None:
-        """Webhook output, Firehose and OpenDSR. Raises SignatureInvalid or Forbidden."""
+        """Webhook output, Firehose and OpenDSR. Raises SignatureMissing or Forbidden."""
         self._admit_address(request)
         if not self._headers and not self._in_url:
             raise Forbidden(
@@ -39,11 +39,11 @@ class Guard:
             _match(request.query.get("secret", ""), self._in_url, "secret in the URL")
 
     def admit_client(self, request: InboundRequest) -> None:
-        """Clients of the Events API. Raises SignatureInvalid or Forbidden."""
+        """Clients of the Events API. Raises SignatureMissing or Forbidden."""
         self._admit_address(request)
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
-            raise SignatureInvalid(
+            raise SignatureMissing(
                 "The Authorization header is missing; sign in by HTTP Basic with api_key and api_secret."
             )
         key, _, password = _decoded(credentials).partition(":")
@@ -65,7 +65,7 @@ class Guard:
 def _match(given: str, known: Iterable[bytes], what: str) -> None:
     """Every known value is compared, each in constant time."""
     if not given:
-        raise SignatureInvalid(f"The {what} is missing.")
+        raise SignatureMissing(f"The {what} is missing.")
     presented, found = given.encode("utf-8", "replace"), False
     for value in known:
         found |= hmac.compare_digest(presented, value)

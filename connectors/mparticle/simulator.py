@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -52,6 +52,9 @@ class SimulatedMParticle(SimulatedSource):
     def question(self, request_id: str, secret: str, now: datetime, *, withdraw: bool = False) -> InboundRequest:
         asked = self.signed(b"", secret, now)
         return replace(asked, method="DELETE" if withdraw else "GET", path=f"/opendsr/v3/requests/{request_id}")
+
+    def sample_ids(self, number: str) -> Mapping[str, str]:
+        return {"6e7ab5f0-0000-4e43-8a4e-000000000001": number, "cust_1001": number}
 
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         return post(body, {"authorization": f"Bearer {secret}"}, now)

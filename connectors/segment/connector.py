@@ -18,7 +18,15 @@ from pydantic import BaseModel, Field, SecretStr
 from connectors.segment.messages import decode, sdk_batch, sdk_message, text, webhook_messages
 from connectors.segment.signature import is_signed, matches
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, InboundError, Overloaded, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import (
+    Busy,
+    InboundError,
+    MethodNotAllowed,
+    Overloaded,
+    PayloadInvalid,
+    SignatureInvalid,
+    SignatureMissing,
+)
 from hub.sdk.values import InboundRequest, Json, RawMessage, Received, Reply
 
 TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
@@ -29,6 +37,7 @@ BATCHES: Final = frozenset({"batch", "import", "b"})
 METRICS: Final = "m"
 """The browser library's own telemetry: answered, not kept."""
 
+WRITES: Final = ("POST", "PUT", "PATCH")
 SUCCESS: Final = {"success": True}
 SLOW_DOWN: Final = 429
 CROSS_ORIGIN: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
@@ -40,13 +49,6 @@ class UnknownPath(PayloadInvalid):
 
     status = 404
     key = "unknown_path"
-
-
-class MethodNotAllowed(PayloadInvalid):
-    """Messages come by POST, or by PUT and PATCH where the destination is set up so."""
-
-    status = 405
-    key = "method_not_allowed"
 
 
 class SegmentSettings(BaseModel):
@@ -100,8 +102,6 @@ class Segment(Source):
         self._write_keys = _set(settings.write_key, settings.previous_write_key)
 
     def receive(self, request: InboundRequest) -> Received:
-        if request.method in {"GET", "HEAD"}:
-            return Received((), Reply(200, SUCCESS))
         name = request.path.strip("/").removeprefix("v1/")
         if not name:
             return Received(self._webhook(request), Reply(200, SUCCESS))
@@ -127,11 +127,18 @@ class Segment(Source):
     # ── webhooks ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _webhook(self, request: InboundRequest) -> list[RawMessage]:
-        if request.method not in {"POST", "PUT", "PATCH"}:
-            raise MethodNotAllowed
+        if request.method not in WRITES:
+            raise MethodNotAllowed(
+                "Messages come by POST, or by PUT and PATCH where Segment's destination is set up so.", allow=WRITES
+            )
         knows_us = bool(self._hub_secrets) and self._has_hub_secret(request)
         if self._shared_secrets:
-            if not is_signed(request.body, request.headers.get("x-signature", ""), self._shared_secrets):
+            signature = request.headers.get("x-signature", "").strip()
+            if not signature:
+                raise SignatureMissing(
+                    "The header X-Signature is missing; enter this source's shared secret in Segment."
+                )
+            if not is_signed(request.body, signature, self._shared_secrets):
                 raise SignatureInvalid
         elif not knows_us:
             raise SignatureInvalid(
@@ -168,9 +175,12 @@ class Segment(Source):
         in_body = text(value.get("writeKey")) if isinstance(value, dict) else None
         if in_header and in_body and in_header != in_body:
             raise SignatureInvalid("The write key in the header and the one in the body differ; send one of them.")
-        if not matches(in_header or in_body or "", self._write_keys):
+        given = in_header or in_body
+        if not given:
+            raise SignatureMissing("The write key is missing; `hub sources reveal` shows the one of this source.")
+        if not matches(given, self._write_keys):
             raise SignatureInvalid(
-                "The write key is missing or not that of this source; `hub sources add` printed the right one."
+                "The write key is not that of this source; `hub sources reveal` shows the right one."
             )
 
 

@@ -33,6 +33,9 @@ class SimulatedSegment(SimulatedSource):
     def event(self, message_id: str, source_id: str, at: datetime, name: str, properties: Mapping[str, Json]) -> Json:
         return {"type": "track", **_common(message_id, source_id, at), "event": name, "properties": dict(properties)}
 
+    def sample_ids(self, number: str) -> Mapping[str, str]:
+        return {"sim-1": number, "cust_1001": number}
+
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         signature = hmac.new(secret.encode(), _signed_text(body), hashlib.sha1).hexdigest()
         return post(body, {"user-agent": "Segment (Actions)", "x-signature": signature}, now)

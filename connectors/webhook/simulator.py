@@ -7,13 +7,17 @@ clock; a simulator lives by its own.
 from __future__ import annotations
 
 import hmac
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from standardwebhooks import Webhook as Signer
 
+from connectors.webhook.source_settings import SourceSettings, standard_key
 from hub.sdk.envelope import TYPES
+from hub.sdk.json import dumps
 from hub.sdk.kit.simulator.base import Refused, SimRequest, SimResponse, Simulator, route
 from hub.sdk.kit.simulator.source import SimulatedSource, post
 from hub.sdk.values import InboundRequest, Json, Operation
@@ -27,6 +31,7 @@ _KEPT_BY_TYPE = {name: operation for operation, names in TYPES.items() for name 
 
 
 class WebhookSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 13
     kept = ("profiles", "events", "messages", "audiences", "consents")
     answers_json = False
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
@@ -176,5 +181,39 @@ class SimulatedSender(SimulatedSource):
             for number, kind in enumerate(("opened", "clicked", "unsubscribed"), 1)
         ]
 
+    def sample_ids(self, number: str) -> Mapping[str, str]:
+        return {"evt_1": number, "ada@example.com": f"{number}@example.com"}
+
+    def sample(self, settings: Mapping[str, Any], number: str, now: datetime) -> InboundRequest:
+        """Signed in whatever way this source asks for."""
+        asked = SourceSettings.model_validate({**settings, "allowed_networks": []})
+        secret = asked.secret.get_secret_value() if asked.secret else ""
+        body = dumps({**self.example_messages()[0], "id": number, "email": f"{number}@example.com"})
+        request = post(body, {}, now)
+        if asked.verify == "url":
+            return replace(request, query={asked.url_parameter: secret})
+        return replace(request, headers={**request.headers, **_credentials(asked, secret, body, number, now)})
+
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         return post(body, {"x-signature": "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()}, now)
+
+
+def _credentials(asked: SourceSettings, secret: str, body: bytes, number: str, now: datetime) -> dict[str, str]:
+    """The headers that vouch for a body, names in lower case."""
+    at = str(int(now.timestamp()))
+    if asked.verify == "header":
+        return {asked.secret_header.lower(): secret}
+    if asked.verify == "basic":
+        return {"authorization": "Basic " + b64encode(f"{asked.username}:{secret}".encode()).decode()}
+    if asked.verify == "standard_webhooks":
+        signature = hmac.digest(standard_key(secret), f"{number}.{at}.".encode() + body, "sha256")
+        values = {"id": number, "timestamp": at, "signature": "v1," + b64encode(signature).decode()}
+        return {f"{asked.header_prefix}-{name}".lower(): value for name, value in values.items()}
+    if asked.verify != "hmac":
+        return {}
+    before, _, after = asked.signed_content.replace("{timestamp}", at).replace("{id}", number).partition("{body}")
+    digest = hmac.digest(secret.encode(), before.encode() + body + after.encode(), asked.signature_algorithm)
+    written = digest.hex() if asked.signature_encoding == "hex" else b64encode(digest).decode()
+    headers = {asked.signature_header: asked.signature_format.format(signature=written, timestamp=at)}
+    headers |= {asked.timestamp_header: at, asked.message_id_header: number}
+    return {name.lower(): value for name, value in headers.items() if name}

@@ -13,18 +13,16 @@ from connectors.webhook.source_doors import Guard
 from connectors.webhook.source_messages import messages_of
 from connectors.webhook.source_settings import SourceSettings
 from hub.sdk.contract import Source
-from hub.sdk.errors import PayloadInvalid
+from hub.sdk.errors import MethodNotAllowed
 from hub.sdk.values import InboundRequest, Received, Reply
 
-PROBES = frozenset({"GET", "HEAD"})
-WRITES = frozenset({"POST", "PUT", "PATCH"})
-
-
-class MethodNotAllowed(PayloadInvalid):
-    """Messages come by POST, PUT or PATCH; GET and HEAD only ask whether anybody is here."""
-
-    status = 405
-    key = "method_not_allowed"
+PROBES = ("GET", "HEAD")
+WRITES = ("POST", "PUT", "PATCH")
+HERE = {
+    "status": "ready",
+    "message": "This is the webhook URL of a source. Messages are sent to it by POST, PUT or PATCH; this request stored nothing.",
+}
+"""For senders that ask for the URL before they use it: Mailchimp's webhooks want 200 (vendor sheet of 2026-11)."""
 
 
 class Receiver(Source):
@@ -41,9 +39,9 @@ class Receiver(Source):
 
     def receive(self, request: InboundRequest) -> Received:
         if request.method in PROBES:
-            return Received((), Reply(200, {"status": "ready"}))
+            return Received((), Reply(200, HERE))
         if request.method not in WRITES:
-            raise MethodNotAllowed
+            raise MethodNotAllowed("Messages come by POST, PUT or PATCH.", allow=(*WRITES, *PROBES))
         self._guard.admit(request)
         messages = messages_of(request, self.settings)
         return Received(messages, Reply(200, {"received": len(messages)}))

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address, ip_network
 
 from connectors.webhook.source_settings import BODY, IDENTIFIER, SIGNATURE, TIMESTAMP, SourceSettings, standard_key
-from hub.sdk.errors import Forbidden, SignatureInvalid
+from hub.sdk.errors import Forbidden, SignatureInvalid, SignatureMissing
 from hub.sdk.values import InboundRequest
 
 MILLISECONDS = 100_000_000_000
@@ -104,11 +104,11 @@ class Guard:
         parameter = self._settings.url_parameter
         given = request.query.get(parameter, "")
         if not given:
-            raise SignatureInvalid(f"The URL has no {parameter}; add ?{parameter}= and the secret to it.")
+            raise SignatureMissing(f"The URL has no {parameter}; add ?{parameter}= and the secret to it.")
         _match_text([given], self._secrets, "secret in the URL")
 
     def _basic(self, request: InboundRequest) -> None:
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        scheme, _, credentials = _header(request, "Authorization").partition(" ")
         try:
             decoded = base64.b64decode(credentials.strip(), validate=True).decode() if scheme.lower() == "basic" else ""
         except (binascii.Error, ValueError):
@@ -121,7 +121,7 @@ class Guard:
 def _header(request: InboundRequest, name: str) -> str:
     value = request.headers.get(name.lower(), "").strip()
     if not value:
-        raise SignatureInvalid(f"The header {name} is missing.")
+        raise SignatureMissing(f"The header {name} is missing.")
     return value
 
 

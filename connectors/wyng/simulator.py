@@ -16,6 +16,7 @@ MOST_BYTES = 65_536
 
 
 class WyngSimulator(Simulator):
+    sandbox_place: ClassVar[int] = 14
     kept: ClassVar = ("profiles",)
     example_fields: ClassVar[Mapping[Operation, Mapping[str, Json]]] = {
         Operation.PROFILES: {"email": "ada{n}@example.com", "first_name": "Ada", "dob": "1990-05-01"},

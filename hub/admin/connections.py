@@ -13,7 +13,7 @@ from sqlalchemy import select
 from hub.admin.hub_settings import own_settings, split
 from hub.admin.mapping_choice import OWN, Choice, chosen_hash
 from hub.admin.names import usable_name
-from hub.core.clock import Micros
+from hub.core.clock import Micros, iso
 from hub.core.ids import new_token
 from hub.distributions import store as distributions
 from hub.distributions import syncs
@@ -161,7 +161,8 @@ def describe(hub: Installation, connection: Connection) -> dict[str, Any]:
         "mapping_hash": connection.mapping_hash or None,
     }
     if connection.role == "source":
-        return shown | {"webhook_url": webhook_url(hub, connection)}
+        until = iso(connection.previous_until) if connection.previous_until else None
+        return shown | {"previous_secrets_until": until, "webhook_url": webhook_url(hub, connection)}
     return shown | {"hosts": dict(connection.hosts), "paused_routes": dict(connection.paused_routes)}
 
 
@@ -172,6 +173,14 @@ def reveal_once(hub: Installation, connection: Connection) -> dict[str, Any]:
     made = _generated(found.source_class.Settings) if found.source_class else []
     first = next((secrets[field] for field in made if field.endswith("secret") and field in secrets), None)
     return {**describe(hub, connection), "secret": first, "write_key": None, **secrets, "secrets": sorted(secrets)}
+
+
+def each_once(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for people: `secret` stands under its own name already, and a key that there is not is left out."""
+    others = [value for name, value in shown.items() if name != "secret"]
+    repeated = {"secret"} if shown["secret"] is None or shown["secret"] in others else set()
+    missing = {"write_key"} if shown["write_key"] is None else set()
+    return {name: value for name, value in shown.items() if name not in repeated | missing}
 
 
 def webhook_url(hub: Installation, connection: Connection) -> str:

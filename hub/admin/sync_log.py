@@ -70,7 +70,7 @@ def delivery_page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Deliveries with the name of their connection and the code they carry, newest first, and the next cursor."""
     page = outbox.deliveries(database, filters, cursor, limit)
-    return _completed(database, page.items, now), page.next_cursor
+    return completed(database, page.items, now), page.next_cursor
 
 
 def delivery_json(database: Database, delivery_id: str, now: Micros) -> dict[str, Any] | None:
@@ -79,7 +79,7 @@ def delivery_json(database: Database, delivery_id: str, now: Micros) -> dict[str
     if found is None:
         return None
     attempts = ledger.attempts_of(database, delivery_id, None, _PAGE).items
-    return {**_completed(database, [found], now)[0], "attempts": [attempt_json(each) for each in attempts]}
+    return {**completed(database, [found], now)[0], "attempts": [attempt_json(each) for each in attempts]}
 
 
 def records(
@@ -99,7 +99,7 @@ def records(
             wants_messages and "source" in roles,
             wants_deliveries and "destination" in roles,
         )
-    people = [None] if asked.source_id is None else _everyone(database, asked.source_id)
+    people: list[str | None] = [None] if asked.source_id is None else [*everyone(database, asked.source_id)]
     found: list[dict[str, Any]] = []
     for person in people if wants_messages else ():
         of_one = replace(asked, source_id=person)
@@ -111,7 +111,7 @@ def records(
     for person in people if wants_deliveries else ():
         selected = filter_of(Filters, hub, database, replace(asked, source_id=person), "destination")
         page = outbox.deliveries(database, selected, None, limit)
-        found.extend({"kind": "delivery", **row} for row in _completed(database, page.items, now))
+        found.extend({"kind": "delivery", **row} for row in completed(database, page.items, now))
     found.sort(key=lambda row: str(row.get("created_at") or row.get("received_at")), reverse=True)
     return found[:limit]
 
@@ -133,13 +133,14 @@ def new_runs(database: Database, filters: RunFilter, told: set[str], now: Micros
         cursor = page.next_cursor
 
 
-def _everyone(database: Database, source_id: str) -> list[str | None]:
+def everyone(database: Database, source_id: str) -> list[str]:
     """Every source_id that is read as this person."""
     profile = reading.show(database, source_id)
     return [source_id] if profile is None else [profile["source_id"], *profile["merged"]]
 
 
-def _completed(database: Database, rows: Sequence[Mapping[str, Any]], now: Micros) -> list[dict[str, Any]]:
+def completed(database: Database, rows: Sequence[Mapping[str, Any]], now: Micros) -> list[dict[str, Any]]:
+    """Deliveries with the name of their connection, the code they carry, and why one that waits does."""
     connections = registry.without_secrets(database)
     publications = sorted({row["publication_id"] for row in rows if row["publication_id"]})
     query = select(PUBLICATION.c.id, PUBLICATION.c.code).where(PUBLICATION.c.id.in_(publications))

@@ -34,6 +34,7 @@ def message_json(message: StoredMessage) -> dict[str, Any]:
     shown = message._asdict()
     shown["is_body_kept"] = shown.pop("body") is not None
     shown["warnings"] = loads(shown["warnings"])
+    shown["headers"] = loads(shown["headers"]) if shown["headers"] else None
     return with_times(shown)
 
 

@@ -43,6 +43,13 @@ class SettingsBody(Body):
     mapping_patch: Patch | None = None
 
 
+class RotateBody(Body):
+    """Which secret to make anew (the first, if none is named), and how long the old one is taken too."""
+
+    secret: Word | None = None
+    keep_s: Annotated[int, Field(ge=0, le=CENTURY_S)] = 7 * 86_400
+
+
 class PauseBody(Body):
     reason: Annotated[str, Field(max_length=500)] = ""
 
@@ -121,3 +128,28 @@ class ReplayBody(FiltersBody):
     quiet: bool = False
     force: bool = False
     dry_run: bool = False
+
+
+class MessagesBody(FiltersBody):
+    """Which messages. `warned`: only those of which something was left out or altered."""
+
+    warned: bool = False
+    dry_run: bool = False
+
+
+class ReplayMessagesBody(MessagesBody):
+    status: Literal["quarantined", "applied", "ignored"] | None = None
+
+
+class DismissBody(MessagesBody):
+    """Quarantined messages to let go of, and why, in words that name no person."""
+
+    because: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class PreviewBody(Body):
+    """A stored message, and the destination to preview; without one, all that have a sync."""
+
+    id: Annotated[str, Field(min_length=1, max_length=1_000)]
+    connection: Key | None = None
+    destination: Key | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify
 from sqlalchemy import Connection as Database
 
+from hub.admin import secrets
 from hub.admin.connections import (
     add_destination,
     add_source,
@@ -20,11 +21,12 @@ from hub.admin.connections import (
 )
 from hub.admin.mapping_choice import Choice, change_mapping
 from hub.admin.prepare import finding_json, prepare
-from hub.api.bodies import ConnectionBody, PauseBody, SettingsBody
+from hub.api.bodies import ConnectionBody, PauseBody, RotateBody, SettingsBody
 from hub.api.body import expect_query, read_body
 from hub.api.errors import ApiError, not_found
 from hub.api.services import services
 from hub.core import clock
+from hub.core.clock import SECOND, iso
 from hub.core.database import read, write
 from hub.registry import store
 from hub.registry.values import Connection
@@ -98,6 +100,25 @@ def go_on(kind: str, which: str) -> Response:
         found = _existing(database, kind, which)
         resume(database, clock.now(), found, g.actor)
         return jsonify(describe(hub, store.get(database, hub.vault, found.id)))
+
+
+@connections.post("/sources/<which>/rotate")
+def rotate_secret(which: str) -> Response:
+    """{secret, keep_s}: make a secret anew; for `keep_s` seconds the old one is taken too. Shown this once."""
+    body, hub, now = read_body(RotateBody), services().hub, clock.now()
+    with write(hub.engine) as database:
+        found = _existing(database, "sources", which)
+        done = secrets.rotate(hub, database, now, found, g.actor, secret=body.secret, keep=body.keep_s * SECOND)
+    until = iso(done.until) if done.until else None
+    return jsonify(secret=done.secret, value=done.value, old_one_taken_until=until)
+
+
+@connections.post("/sources/<which>/reveal")
+def reveal_secrets(which: str) -> Response:
+    """Its secrets again, to enter them at the vendor; audited."""
+    hub = services().hub
+    with write(hub.engine) as database:
+        return jsonify(secrets.reveal(database, clock.now(), _existing(database, "sources", which), g.actor))
 
 
 @connections.post("/destinations/<which>/prepare")

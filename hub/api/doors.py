@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -36,6 +37,16 @@ _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH
 log = logger("api")
 
 
+@lru_cache(1_024)  # senders use the same few over and over
+def _key_of(name: str) -> str:
+    return _UNPREFIXED.get(name) or "HTTP_" + name.replace("-", "_").upper()
+
+
+@lru_cache(1_024)
+def _name_of(key: str) -> str:
+    return key[5:].replace("_", "-").lower()
+
+
 class Headers(Mapping[str, str]):
     """The request's headers by lower-case name, looked up where the server put them instead of copied."""
 
@@ -45,12 +56,12 @@ class Headers(Mapping[str, str]):
         self._environ = environ
 
     def __getitem__(self, name: str) -> str:
-        found: str = self._environ[_UNPREFIXED.get(name) or "HTTP_" + name.replace("-", "_").upper()]
+        found: str = self._environ[_key_of(name)]
         return found
 
     def __iter__(self) -> Iterator[str]:
         yield from (name for name, key in _UNPREFIXED.items() if self._environ.get(key))
-        yield from (key[5:].replace("_", "-").lower() for key in self._environ if key.startswith("HTTP_"))
+        yield from [_name_of(key) for key in self._environ if key.startswith("HTTP_")]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -35,6 +35,7 @@ MODULES = {
     "erase": "profiles",
     "erasures": "erasures",
     "log": "log",
+    "messages": "messages",
     "deliveries": "log",
     "replay": "log",
     "ledger": "ledger",

@@ -7,6 +7,7 @@ from typing import TextIO
 import click
 from sqlalchemy import Connection as Database
 
+from hub.cli.filters import Span
 from hub.cli.support import (
     ACTOR,
     as_json,
@@ -24,6 +25,7 @@ from hub.cli.support import (
 )
 from hub.cli.terminal import echo
 from hub.core import clock
+from hub.core.clock import iso
 from hub.core.database import read, write
 from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
@@ -60,7 +62,8 @@ def add_source(
     hub, choice = open_hub(), Choice(mapping or "", patch.read() if patch else "")
     with write(hub.engine) as database:
         added = connections.add_source(hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR, choice)
-    print_fields(connections.reveal_once(hub, added), json_=json_)
+    shown = connections.reveal_once(hub, added)
+    print_fields(shown if json_ else connections.each_once(shown), json_=json_)
 
 
 @destinations.command("add")
@@ -190,6 +193,65 @@ def _shared(group: click.Group, role: str) -> None:
         with write(hub.engine) as database:
             skipped = connections.remove(database, clock.now(), _existing(hub, database, role, name), ACTOR)
         print_fields({"removed": name, "deliveries_skipped": skipped}, json_=json_)
+
+
+@sources.command()
+@NAME
+@click.option("--secret", metavar="SECRET", help="Which one, where the source has several. Default: its first.")
+@click.option(
+    "--keep", type=Span(), default="7d", show_default=True, help="How long the old one is taken too; 0: no more."
+)
+@as_json
+def rotate(name: str, secret: str | None, keep: int, json_: bool) -> None:
+    """Make a secret anew. For a time the old one is taken too, so that no webhook is lost while it is changed."""
+    from hub.admin import secrets
+
+    hub, now = open_hub(), clock.now()
+    with write(hub.engine) as database:
+        found = _existing(hub, database, "source", name)
+        done = secrets.rotate(hub, database, now, found, ACTOR, secret=secret, keep=keep)
+    until = iso(done.until) if done.until else None
+    print_fields({"secret": done.secret, "value": done.value, "old_one_taken_until": until}, json_=json_)
+
+
+@sources.command()
+@NAME
+@as_json
+def reveal(name: str, json_: bool) -> None:
+    """Show the secrets of a source and its webhook URL again, to enter them at the vendor. It is audited."""
+    from hub.admin import secrets
+    from hub.admin.connections import webhook_url
+
+    hub, now = open_hub(), clock.now()
+    with write(hub.engine) as database:
+        found = _existing(hub, database, "source", name)
+        shown = secrets.reveal(database, now, found, ACTOR)
+    print_fields({"webhook_url": webhook_url(hub, found), **shown}, json_=json_)
+
+
+@sources.command("test")
+@NAME
+@click.option("--url", default="", metavar="ORIGIN", help="Where the hub is reached. Default: where it listens.")
+@click.option(
+    "--wait", type=click.FloatRange(0, 600), default=10, show_default=True, help="Seconds for it to be applied."
+)
+@as_json
+def test_(name: str, url: str, wait: float, json_: bool) -> None:
+    """Post a sample to the running hub, signed as the vendor signs, and say what became of it: exit code 1 if not well.
+
+    It is about a person `hub-test-…` whom nobody knows, and applied like any message: `hub erase` removes that person.
+    """
+    from hub.admin.samples import send_sample, sentence
+
+    hub = open_hub()
+    with read(hub.engine) as database:
+        found = _existing(hub, database, "source", name)
+    shown = send_sample(hub, found, url, wait)
+    is_well, told = sentence(shown, name)
+    print_fields(shown, json_=json_)
+    echo(told, err=True)
+    if not is_well:
+        raise SystemExit(1)
 
 
 _shared(sources, "source")

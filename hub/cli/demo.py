@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ import requests
 import yaml
 from pydantic import BaseModel
 
+from hub.cli.demo_examples import next_lines, profile_lines, request_lines
 from hub.cli.terminal import echo
 from hub.core.ids import new_token
 from hub.core.settings import Settings
@@ -62,8 +64,10 @@ def play(*, is_once: bool, kind: Callable[[Installation], Demo] | None = None) -
         echo(f" every step verified in {time.monotonic() - began:.1f} s", mark=click.style("✓", fg="green"))
         if is_once:
             return 0
-        demo.invite(vendors)
-        _wait_for_interrupt()
+        with suppress(KeyboardInterrupt):
+            demo.invite(vendors)
+            threading.Event().wait()
+        echo("Stopped.")
         return 0
 
 
@@ -102,6 +106,7 @@ class Demo:
         self.hub, self.origin = hub, hub.settings.origin
         self.http = requests.Session()
         self.found = discover()
+        self.person = ""  # whose profile and code are shown
 
     def wait_until_ready(self) -> None:
         from hub.core import clock
@@ -117,7 +122,7 @@ class Demo:
     def _is_ready(self) -> bool:
         try:
             return self.http.get(f"{self.origin}/readyz", timeout=2).ok
-        except requests.ConnectionError:
+        except requests.RequestException:  # not yet, or too slowly to count
             return False
 
     def connect_destinations(self, stack: ExitStack) -> dict[str, Simulator]:
@@ -135,7 +140,15 @@ class Demo:
             self.post("destinations", {"connector": found.name, "name": found.name, "settings": settings})
             vendors[found.name] = simulator
             done(f"destination {found.title} is connected to its simulator at {url}")
+        self.explain_absence()
         return vendors
+
+    def explain_absence(self) -> None:
+        """Why a destination that the README names is not among them."""
+        for found in self.found.values():
+            if found.destination_class is not None and not self.takes_part(found):
+                takes = ", ".join(sorted(found.destination_class.Options))
+                echo(f"  {found.title} is not among them: it takes {takes}, but no messages and so no codes.")
 
     def takes_part(self, destination: Found) -> bool:
         """Whether a destination is connected: whoever can be sent a code."""
@@ -177,6 +190,8 @@ class Demo:
         for source_id, wanted in people.items():
             until(lambda: holds(self._profile(source_id), wanted), f"profile {source_id} is not as expected")  # noqa: B023
         done(f"{len(people)} profiles are as their messages say: {', '.join(people)}")
+        self.person = next(iter(people))
+        _show(profile_lines(self._profile(self.person)))
 
     def _profile(self, source_id: str) -> Any:
         answer = self.http.get(f"{self.origin}/hub/v1/profiles/{source_id}", timeout=10)
@@ -216,6 +231,9 @@ class Demo:
                 if not any(code in body for body in bodies):
                     raise DemoFailed(f"{name} never received the code {code}")
         done(f"{len(owned)} codes were published, one per person, and arrived at {', '.join(vendors)}")
+        [code] = codes[self.person]
+        calls = {name: simulator.calls() for name, simulator in vendors.items()}
+        _show([f"{self.person} was given the code {code}.", *request_lines(calls, code)])
         self._show_log()
 
     def _sent(self, wanted: int) -> list[dict[str, Any]]:
@@ -234,7 +252,7 @@ class Demo:
         return "; ".join([f"not all of the {wanted} deliveries were sent", *sorted(set(told))])
 
     def _show_log(self) -> None:
-        echo("\nThe sync log:")
+        echo("The sync log:")
         for run in reversed(self.get("sync-runs", limit=MOST)["sync_runs"]):
             counts = ", ".join(f"{count} {term}" for term, count in run["counts"].items() if count)
             whose = run["distribution"] or run["connection"] or "-"
@@ -248,11 +266,10 @@ class Demo:
         done(f"the books balance: {ledger['accepted']} messages accepted, {ledger['applied']} applied")
 
     def invite(self, vendors: Mapping[str, Simulator]) -> None:
-        echo(f"\nThe hub goes on at {self.origin} (API key {self.key}). Try:")
-        echo(f"  curl -H 'Authorization: Bearer {self.key}' {self.origin}/hub/v1/deliveries")
-        for name, simulator in vendors.items():
-            echo(f"  curl {simulator.url}/_sim/state    # what {name} holds")
-        echo("Ctrl-C stops everything.")
+        settings = self.hub.settings
+        vendor, simulator = next(iter(vendors.items()))
+        folder, port = settings.data_dir, settings.port
+        _show(next_lines(folder, self.origin, port, self.key, self.person, vendor, simulator.url), after="")
 
     def get(self, what: str, **query: str) -> Any:
         answer = self.http.get(f"{self.origin}/hub/v1/{what}", params=query, timeout=10)
@@ -300,6 +317,10 @@ def until(look: Callable[[], T], complaint: str | Callable[[], str]) -> T:
     return found
 
 
+def _show(lines: Sequence[str], after: str = "\n") -> None:
+    echo("\n" + "\n".join(lines) + after)
+
+
 def done(text: str) -> None:
     echo(f" {text}", mark=click.style("✓", fg="green"))
 
@@ -308,11 +329,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_for_interrupt() -> None:
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        echo("Stopped.")

@@ -11,7 +11,7 @@ import click
 from hub.admin.filters import NAMES, Asked
 from hub.core import clock
 from hub.core.clock import Micros
-from hub.core.filters import read_moment
+from hub.core.filters import read_moment, read_span
 
 Command = Callable[..., Any]
 
@@ -26,6 +26,18 @@ class Moment(click.ParamType[Micros]):
             return value if isinstance(value, int) else read_moment(value, clock.now())
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time; write 2h, 1d, yesterday, 2026-12-01 or 2026-12-01T09:00+01:00.")
+
+
+class Span(click.ParamType[Micros]):
+    """How long something lasts."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Micros:
+        try:
+            return value if isinstance(value, int) else read_span(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a length of time; write 30m, 24h or 7d.")
 
 
 def filtered(

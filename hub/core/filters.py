@@ -30,6 +30,15 @@ class RecordFilter:
 EVERY = RecordFilter()
 
 
+def read_span(text: str) -> Micros:
+    """How long: `90s`, `15m`, `2h`, `1d`, `2w`; `0` is not at all. Raises ValueError."""
+    word = text.strip().lower()
+    span = _AGO.fullmatch(word)
+    if span is None and word != "0":
+        raise ValueError(text)
+    return int(span[1]) * _UNITS[span[2]] if span else 0
+
+
 def read_moment(text: str, now: Micros) -> Micros:
     """A time as people write it: ISO 8601 (UTC without an offset), `90s`, `15m`, `2h`, `1d`, `2w` ago, `now`, `today`
     or `yesterday` (00:00 UTC). Raises ValueError or OverflowError."""

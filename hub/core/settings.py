@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     history_days: int = Field(
         default=90, gt=0, description="Days for which ended deliveries, attempts and sync runs are kept."
     )
+    mask_bodies: bool = Field(
+        default=False,
+        description="Show message bodies, and what they say of people, with every value masked: for those who must not see it.",
+    )
     retry_hours: int = Field(default=72, gt=0, description="Hours for which a failing delivery is retried.")
 
     @property

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.distributions.values import Audience, Micros, Recipient, Trigger
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.text import is_storable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND: Micros = 1_000_000
@@ -154,9 +155,7 @@ def summary(counts: Mapping[str, int]) -> str:
 
 
 def _is_id(value: Any) -> bool:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_CHARS or "\0" in value:
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in value)  # no engine stores a lone surrogate
+    return isinstance(value, str) and value != "" and is_storable(value, MAX_ID_CHARS)
 
 
 def _step(trigger: Trigger, created_at: Micros) -> tuple[Micros, Micros]:

@@ -12,12 +12,14 @@ from hub.core.ids import new_id
 from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.inbox.body import check_depth, inflate
+from hub.inbox.headers import kept_headers
 from hub.inbox.queue import Inbox
 from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest
 from hub.sdk.contract import Source
-from hub.sdk.errors import Busy, InboundError, PayloadInvalid, TooLarge
+from hub.sdk.errors import Busy, InboundError, MethodNotAllowed, PayloadInvalid, TooLarge
 from hub.sdk.values import Erasure, ErasureRequest, InboundRequest, Question, Received, Reply
 
+LOOKS = ("GET", "HEAD")
 T = TypeVar("T")
 log = logger("inbox")
 
@@ -125,6 +127,7 @@ class Door:
             request = _inbound(http, raw, body, now)
             return self._accept(door, request, self._received(key, door, request), now)
         except InboundError as error:
+            error = explained(door.source, http, error)
             self._inbox.refuse(door.connection_id, error.key, now)
             REFUSED.labels(error.key).inc()
             return refusal(door.source, request or _inbound(http, b"", b"", now), error)
@@ -151,7 +154,9 @@ class Door:
         if received.messages:
             for message in received.messages:
                 check_depth(message.body)
-            self._inbox.append(AcceptedRequest(door.connection_id, now, received.messages))
+            self._inbox.append(
+                AcceptedRequest(door.connection_id, now, received.messages, kept_headers(request.headers))
+            )
             ACCEPTED.inc(len(received.messages))
         return received.reply
 
@@ -179,12 +184,36 @@ def _guarded(door: SourceDoor, ask: Callable[[], T]) -> T:
         raise Defect from error
 
 
+def explained(source: Source, http: HttpRequest, error: InboundError) -> InboundError:
+    """Who looks at a webhook URL itself, as by a browser, is told what it is, whatever the source missed in that request."""
+    if http.method not in LOOKS or http.path.strip("/") or isinstance(error, Busy):
+        return error
+    wrong = error if isinstance(error, MethodNotAllowed) else MethodNotAllowed()
+    if not wrong.allow:
+        return error
+    return MethodNotAllowed(
+        f"This is the webhook URL of a source ({source.title}). {wrong} This request stored nothing.", allow=wrong.allow
+    )
+
+
 def refusal(source: Source, request: InboundRequest, error: InboundError) -> Reply:
-    """The source's own words for a refusal, with Retry-After where it makes sense."""
+    """The source's own words for a refusal, with Retry-After and Allow where they belong; as text to a browser that looks
+    at the URL."""
     reply = source.refuse(request, error)
-    if isinstance(error, Busy) and not any(name.lower() == "retry-after" for name in reply.headers):
-        return replace(reply, headers={**reply.headers, "Retry-After": str(max(1, error.retry_after_s))})
-    return reply
+    if isinstance(error, Busy):
+        return _with(reply, "Retry-After", str(max(1, error.retry_after_s)))
+    if not isinstance(error, MethodNotAllowed):
+        return reply
+    if request.method in LOOKS and "text/html" in request.headers.get("accept", ""):
+        reply = Reply(reply.status, headers={"Content-Type": "text/plain; charset=utf-8"}, body=f"{error}\n".encode())
+    return _with(reply, "Allow", ", ".join(error.allow))
+
+
+def _with(reply: Reply, name: str, value: str) -> Reply:
+    """The reply with one more header, unless it has that."""
+    if name.lower() in map(str.lower, reply.headers):
+        return reply
+    return replace(reply, headers={**reply.headers, name: value})
 
 
 def error_reply(status: int, key: str, message: str) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hub.core.clock import Micros
 from hub.core.ids import new_id
@@ -36,25 +36,29 @@ def encode(request: AcceptedRequest) -> list[EncodedRow]:
     """The rows of one request: a large one has several, since workers claim whole rows and hold short transactions."""
     messages = request.messages
     parts = [messages[start : start + ROW_MESSAGES] for start in range(0, len(messages), ROW_MESSAGES)]
-    return [_row(request.connection_id, request.received_at, part) for part in parts]
+    return [_row(request, part) for part in parts]
 
 
-def _row(connection_id: str, received_at: Micros, messages: Sequence[RawMessage]) -> EncodedRow:
-    """`heads` is JSON: `[[n_bytes, message_id, authentic, hint, fresh], ...]`."""
-    heads = []
+def _row(request: AcceptedRequest, messages: Sequence[RawMessage]) -> EncodedRow:
+    """`heads` is JSON: `[[n_bytes, message_id, authentic, hint, fresh], ..., headers]`, the last a text if there are any."""
+    heads: list[Any] = []
     for message in messages:
-        message_id, is_fresh = identify(connection_id, message)
+        message_id, is_fresh = identify(request.connection_id, message)
         heads.append((len(message.body), message_id, message.authentic, message.profile_hint, is_fresh))
+    if request.headers:
+        heads.append(request.headers)
     bodies = b"".join([message.body for message in messages])
-    return EncodedRow(connection_id, received_at, len(heads), dumps(heads).decode(), bodies)
+    return EncodedRow(request.connection_id, request.received_at, len(messages), dumps(heads).decode(), bodies)
 
 
 def decode(connection_id: str, received_at: Micros, heads: str, bodies: bytes) -> Iterator[Message]:
     """The messages of one row, in the order they were sent."""
     start = 0
-    for size, message_id, is_authentic, hint, is_fresh in loads(heads):
+    found = loads(heads)
+    headers = found.pop() if found and isinstance(found[-1], str) else ""
+    for size, message_id, is_authentic, hint, is_fresh in found:
         end = start + size
-        yield Message(connection_id, message_id, received_at, is_authentic, hint, is_fresh, bodies[start:end])
+        yield Message(connection_id, message_id, received_at, is_authentic, hint, is_fresh, bodies[start:end], headers)
         start = end
 
 

@@ -10,14 +10,14 @@ from hub.inbox.codec import EncodedRow, bounded_id, decode
 from hub.inbox.values import Message
 from hub.sdk.json import dumps, loads
 
-HEAD_BYTES = 4_096  # more than any head and key: ids have 128 characters and a hint is cut, each of them up to 6 bytes
+HEAD_BYTES = 8_192  # more than any head and key: ids have 128 characters, a hint and headers are cut
 MAX_HINT = 200
 FOREIGN = "-"
 """Under this connection stands a record that the hub did not write; it ends in quarantine."""
 
 
 class InboxRecord(NamedTuple):
-    """`value` is a line of JSON, `[connection, message_id, received_at, authentic, hint, fresh]`, then the body."""
+    """`value` is a line of JSON, `[connection, message_id, received_at, authentic, hint, fresh, headers]`, then the body."""
 
     key: bytes
     value: bytes
@@ -30,7 +30,7 @@ def records_of(rows: Sequence[EncodedRow]) -> Iterator[InboxRecord]:
             raise OverflowError("a time of receipt has more than 64 bits")
         for message in decode(row.connection_id, row.received_at, row.heads, row.bodies):
             hint = None if message.profile_hint is None else message.profile_hint[:MAX_HINT]
-            head = dumps([*message[:4], hint, message.has_fresh_id])
+            head = dumps([*message[:4], hint, message.has_fresh_id, message.headers])
             yield InboxRecord((hint or message.message_id).encode(), b"%b\n%b" % (head, message.body))
 
 
@@ -38,8 +38,11 @@ def message_of(place: str, value: bytes | None, written_at: Micros) -> Message:
     """The message of a record; `place` is its topic, partition and offset."""
     head, _, body = (value or b"").partition(b"\n")
     try:
-        connection_id, message_id, received_at, is_authentic, hint, is_fresh = loads(head)
-        message = Message(connection_id, message_id, received_at, bool(is_authentic), hint, bool(is_fresh), body)
+        connection_id, message_id, received_at, is_authentic, hint, is_fresh, *rest = loads(head)
+        headers = rest[0] if rest and isinstance(rest[0], str) else ""  # records of before have none
+        message = Message(
+            connection_id, message_id, received_at, bool(is_authentic), hint, bool(is_fresh), body, headers
+        )
         if _is_ours(message):
             return message
     except (ValueError, TypeError):

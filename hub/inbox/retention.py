@@ -27,7 +27,7 @@ def strip_bodies(state: Connection, received_before: Micros, limit: int) -> int:
         .order_by(MESSAGE.c.received_at)
         .limit(limit)
     )
-    return state.execute(update(MESSAGE).where(tuple_(*_KEY).in_(oldest)).values(body=None)).rowcount
+    return state.execute(update(MESSAGE).where(tuple_(*_KEY).in_(oldest)).values(body=None, headers="")).rowcount
 
 
 def prune(state: Connection, received_before: Micros, limit: int, carry: Carry) -> int:
@@ -67,6 +67,6 @@ def erase(state: Connection, source_ids: Sequence[str]) -> int:
         ignored = update(MESSAGE).where(theirs, MESSAGE.c.state == "quarantined")
         state.execute(ignored.values(state="ignored", reason=ERASED))
         touched += state.execute(
-            update(MESSAGE).where(theirs).values(body=None, source_id=None, warnings="[]")
+            update(MESSAGE).where(theirs).values(body=None, headers="", source_id=None, warnings="[]")
         ).rowcount
     return touched

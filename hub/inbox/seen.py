@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,8 @@ _EQUAL = {
     **{name: MESSAGE.c[name] for name in ("connection_id", "message_id", "reason", "source_id")},
 }
 _TOLD = (MESSAGE.c.message_id, MESSAGE.c.reason, MESSAGE.c.warnings)
+DISMISSED = "dismissed"
+"""Why a message is ignored that an operator took out of quarantine without applying it."""
 LAST_CHARACTER = "\U0010ffff"
 _OPEN_STATES = frozenset({"ignored", "quarantined"})
 
@@ -85,6 +88,24 @@ def page(
     if after is not None:
         query = query.where(tuple_(*keys) < tuple_(*after) if newest_first else tuple_(*keys) > tuple_(*after))
     return [StoredMessage(*row) for row in state.execute(query)]
+
+
+def get(state: Connection, key: Key) -> StoredMessage | None:
+    """One message."""
+    found = page(state, MessageFilter(keys=(key,)), None, 1)
+    return found[0] if found else None
+
+
+def dismiss(state: Connection, wanted: MessageFilter, run_id: str, limit: int) -> Counter[str]:
+    """Up to `limit` quarantined messages that match become ignored(dismissed); how many there were by their reason. Their
+    bodies stay as long as those of other ignored messages, so a replay can still take it back."""
+    columns = (MESSAGE.c.connection_id, MESSAGE.c.message_id, MESSAGE.c.reason)
+    query = select(*columns).where(*_conditions(replace(wanted, status="quarantined")))
+    rows = state.execute(query.order_by(*columns[:2]).limit(limit).with_for_update()).all()
+    changed = {"state": "ignored", "reason": DISMISSED, "run_id": run_id}
+    keys = [(row[0], row[1]) for row in rows]
+    state.execute(update(MESSAGE).where(tuple_(*columns[:2]).in_(keys)).values(**changed))
+    return Counter(row[2] for row in rows)
 
 
 def count(state: Connection, wanted: MessageFilter) -> int:

@@ -77,7 +77,10 @@ class MessageRow(SQLModel, table=True):
     )
 
     connection_id: str = Field(primary_key=True, max_length=26)
-    message_id: str = Field(primary_key=True, max_length=128)
+    # Compared byte by byte on both engines, whatever locale PostgreSQL was made with: so a beginning is a range.
+    message_id: str = Field(
+        primary_key=True, sa_type=String(128).with_variant(String(128, collation="C"), "postgresql")
+    )
     state: str = Field(max_length=12)
     reason: str = Field(default="", max_length=100)
     mapping_hash: str = Field(default="", max_length=64)
@@ -91,6 +94,8 @@ class MessageRow(SQLModel, table=True):
     body: bytes | None = None  # behind what counts read; kept for replay, when quarantined until resolved
     schema_hash: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
     """Of the metadata schemas that were in force; empty where there was none."""
+    headers: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    """Of its request, those that may be kept: JSON. Empty where there was none; they go with the body."""
 
 
 class InboxPositionRow(SQLModel, table=True):

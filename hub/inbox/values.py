@@ -21,6 +21,7 @@ class AcceptedRequest:
     connection_id: str
     received_at: Micros
     messages: Sequence[RawMessage]
+    headers: str = ""  # JSON, of those that may be kept: see headers.py
 
 
 class Message(NamedTuple):
@@ -36,6 +37,7 @@ class Message(NamedTuple):
     profile_hint: str | None
     has_fresh_id: bool
     body: bytes
+    headers: str = ""  # of its request; JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class SeenRow(NamedTuple):
     body: bytes | None
     warnings: str  # JSON
     run_id: str | None
+    headers: str = ""  # JSON
 
 
 class Settled(NamedTuple):
@@ -106,6 +109,7 @@ class StoredMessage(NamedTuple):
     warnings: str  # JSON
     run_id: str | None
     body: bytes | None
+    headers: str  # JSON, or empty
 
     @property
     def cursor(self) -> Cursor:

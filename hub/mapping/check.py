@@ -74,6 +74,7 @@ def preview(
     message_id: str,
     received_at: Micros,
     options: Mapping[str, Json] | None = None,
+    connection_id: str = "preview",
     behind: Callable[[Change], Change] = lambda change: change,
 ) -> dict[str, Json]:
     """The canonical JSON of a message's change, with `lineage`: field -> {source, line, coercion}.
@@ -83,7 +84,7 @@ def preview(
 
     Raises MappingFileInvalid if the document is not valid.
     """
-    inbound = interpret_inbound(document, connection_id="preview", options=options or {})
+    inbound = interpret_inbound(document, connection_id=connection_id, options=options or {})
     draft = inbound.draft(message, message_id=message_id, received_at=received_at)
     draft.lineage = {}
     change = behind(inbound.fill(draft))

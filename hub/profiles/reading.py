@@ -113,6 +113,17 @@ def recent_events(connection: Connection, source_ids: Iterable[str], limit: int)
     return [(row[0], dict(zip(names, row[1:], strict=True))) for row in rows]
 
 
+def events_of_message(
+    connection: Connection, source_id: str, connection_id: str, message_id: str
+) -> list[dict[str, Any]]:
+    """The events that a message of this profile told of, as their rows hold them, without their properties."""
+    names = ("event_id", "position", "kind", "name", "key", "occurred_at")
+    query = f"SELECT connection_id, message_id, {', '.join(names)} FROM event WHERE source_id"
+    rows = select_by(connection, query, [source_id], "ORDER BY position")
+    key = (connection_id, message_id)
+    return [dict(zip(names, row[2:], strict=True)) for row in rows if tuple(row[:2]) == key]
+
+
 def find(connection: Connection, identity_type: str, value: str) -> list[str]:
     """The source_ids an identifier is linked to, in order."""
     marker = "%s" if connection.dialect.name == "postgresql" else "?"

@@ -198,8 +198,10 @@ def _load(module: str) -> ModuleType:
 
 def _forget_others(package: str, folder: Path) -> None:
     """Drop what was loaded under this name from another folder, so that a path named anew is really read."""
-    known = sys.modules.copy()  # other threads import while this one looks
-    loaded = {name: module for name, module in known.items() if f"{name}.".startswith(f"{package}.")}
+    if package not in sys.modules:
+        return
+    known, within = sys.modules.copy(), f"{package}."  # a copy: other threads import while this one looks
+    loaded = {name: module for name, module in known.items() if name.startswith(within) or name == package}
     files = [Path(module.__file__).parent for module in loaded.values() if module.__file__]  # a namespace has no file
     if any(place != folder and folder not in place.parents for place in files):
         for name in loaded:

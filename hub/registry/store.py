@@ -13,7 +13,7 @@ from hub.core.ids import new_id, new_token
 from hub.core.secrets import Vault
 from hub.core.wakeup import CONNECTIONS, wake_after_commit
 from hub.registry.tables import ApiKeyRow, ConnectionRow
-from hub.registry.values import Connection
+from hub.registry.values import PREVIOUS, Connection
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.json import dumps, loads
 from hub.sdk.text import storable
@@ -122,6 +122,16 @@ def every(database: Database, vault: Vault, role: str | None = None) -> Sequence
     return [_connection(row, vault) for row in database.execute(query)]
 
 
+def drop_previous(database: Database, vault: Vault, now: Micros) -> list[Connection]:
+    """Take away the secrets from before a rotation whose time is over; of which connections."""
+    due = select(TABLE).where(TABLE.c.previous_until <= now).order_by(TABLE.c.id)
+    found = [_connection(row, vault) for row in database.execute(due)]
+    for one in found:
+        kept = {name: value for name, value in one.secrets.items() if not name.startswith(PREVIOUS)}
+        update(database, one.id, now, secrets=vault.seal(_text(kept)), previous_until=None)
+    return found
+
+
 def without_secrets(database: Database) -> dict[str, Connection]:
     """Every connection by id, its secrets left sealed: for whoever only shows what there is."""
     return {row.id: _connection(row, None) for row in database.execute(select(TABLE).order_by(TABLE.c.id))}
@@ -158,6 +168,7 @@ def _connection(row: Row[Any], vault: Vault | None) -> Connection:
         paused_reason=row.paused_reason,
         paused_routes=loads(row.paused_routes),
         version=row.version,
+        previous_until=row.previous_until,
     )
 
 

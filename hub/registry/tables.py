@@ -35,6 +35,7 @@ class ConnectionRow(SQLModel, table=True):
     version: int = Field(default=1)  # grows with every change; roles watch it
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
+    previous_until: int | None = Field(default=None, sa_type=BigInteger)  # then secrets from before a rotation go
 
 
 class ApiKeyRow(SQLModel, table=True):

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PREVIOUS = "previous_"
+"""Begins the name of a secret that another one has taken the place of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -28,3 +31,4 @@ class Connection:
     paused_reason: str
     paused_routes: Mapping[str, str]
     version: int
+    previous_until: int | None = None

@@ -4,9 +4,10 @@ HubError
 ├── ConfigurationError          start-up or connection set-up; never retried
 │   └── MappingInvalid
 ├── InboundError                a webhook that is not taken as it came
-│   ├── SignatureInvalid        -> 401
+│   ├── SignatureInvalid        -> 401; SignatureMissing where there is none
 │   ├── Forbidden               -> 403
 │   ├── PayloadInvalid          -> 400
+│   │   └── MethodNotAllowed    -> 405 with Allow
 │   ├── TooLarge                -> 413
 │   └── Busy                    -> 503 with Retry-After
 │       └── Overloaded          -> the same, or 429 where a source's clients slow down by it
@@ -24,7 +25,7 @@ carries it, and reading it may be one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +61,12 @@ class SignatureInvalid(InboundError):
     key = "signature_invalid"
 
 
+class SignatureMissing(SignatureInvalid):
+    """The request carries no signature or secret; enter this source's secret at the sender."""
+
+    key = "signature_missing"
+
+
 class Forbidden(InboundError):
     """This source may not send here; check the write key or the allowed addresses."""
 
@@ -69,6 +76,17 @@ class Forbidden(InboundError):
 
 class PayloadInvalid(InboundError):
     """The body cannot be read; nothing of it was kept."""
+
+
+class MethodNotAllowed(PayloadInvalid):
+    """Messages are sent to this URL by POST."""
+
+    status = 405
+    key = "method_not_allowed"
+
+    def __init__(self, message: str | None = None, *, allow: Sequence[str] = ("POST",)) -> None:
+        super().__init__(message)
+        self.allow = allow
 
 
 class TooLarge(InboundError):

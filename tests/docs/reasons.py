@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _NAME = re.compile(r"[a-z][a-z_]+|http_\{\}")
 Found = set[tuple[str, str]]
 
 
+@cache  # every question of a page reads all of the code
 def reasons() -> Found:
     """(state, reason); requests that are refused have the state `refused`."""
     found: Found = set()

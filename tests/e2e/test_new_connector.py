@@ -30,9 +30,7 @@ def test_a_dropped_folder_is_used_without_a_restart_of_the_hub(tmp_path: Path, d
         told = hub.cli("connectors", "reload")
         assert "web, apply, deliver, schedule" in told
         assert f"acme from {dropped / 'acme'}" in told, "what the roles found, not what this shell would"
-        eventually(
-            lambda: _all_new(hub, before) and hub.is_ready(), within_s=90, what="every role having started again"
-        )
+        eventually(lambda: _all_new(hub, before) and hub.is_ready(), what="every role having started again")
 
         assert add().status_code == 201
         assert hub.process.pid == supervisor

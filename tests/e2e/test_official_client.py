@@ -99,3 +99,37 @@ def test_the_wrong_write_key_is_refused_and_counted(hub: SharedHub, source: dict
     assert set(answer.json()) >= {"code", "message"}
     refusals = eventually(lambda: hub.cli("ledger", "refusals", "--json"))
     assert refusals[0]["reason"] == "signature_invalid"
+
+
+SOURCES = [
+    ("segment", ()),
+    ("mparticle", ("--set", "authorization=Bearer example")),
+    ("mparticle", ("--set", "authorization=as it is")),
+    ("csv", ()),
+]
+
+
+@pytest.mark.parametrize(("connector", "settings"), SOURCES)
+def test_a_source_is_tried_with_a_sample_of_its_vendor(
+    hub: SharedHub, connector: str, settings: tuple[str, ...]
+) -> None:
+    name = hub.name(connector)
+    hub.cli("sources", "add", connector, "--name", name, *settings, "--json")
+
+    for _ in range(2):
+        tried = hub.cli("sources", "test", name, "--json")
+        assert (tried["status"] // 100, tried["message"]["state"]) == (2, "applied"), tried
+    rotated = hub.cli("sources", "rotate", name, "--json")
+    assert rotated["old_one_taken_until"]
+    assert hub.cli("sources", "test", name, "--json")["message"]["state"] == "applied", (
+        "the new secret is known at once"
+    )
+
+    hub.cli("sources", "pause", name, "--json")
+    refused = eventually(lambda: _refused(hub, name), what="the pause being known")
+    assert f"refused it with 503; `hub ledger refusals --connection {name}`" in refused
+
+
+def _refused(hub: SharedHub, name: str) -> str | None:
+    tried = hub.cli("sources", "test", name, fails=True)
+    return tried.stderr if tried.returncode == 1 else None

@@ -53,7 +53,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_it_introduces_itself_says_when_it_is_ready_and_which_role_ended(terminal: Terminal, tmp_path: Path) -> None:
-    eventually(lambda: "Ready after" in terminal.text, within_s=60, what="being ready")
+    eventually(lambda: "Ready after" in terminal.text, what="being ready")
     shown = terminal.text
     for line in (
         f"Switchboard listens on http://127.0.0.1:{terminal.port}",

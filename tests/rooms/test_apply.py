@@ -29,6 +29,7 @@ from hub.runtime.apply.loop import ApplyRole
 from hub.runtime.apply.replay import next_revision, replay
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
+from tests.harness import PATIENCE_S
 from tests.rooms.profiles.people import NOW, SECOND, SOURCE, change, digest, everyone, exported
 from tests.rooms.profiles.people import event as event_of
 
@@ -602,7 +603,7 @@ def pause(seconds: float) -> None:
         pass
 
 
-def until(is_true: Any, within_s: float = 20.0) -> None:
+def until(is_true: Any, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not is_true():
         assert time.monotonic() < deadline, "the condition did not come true in time"

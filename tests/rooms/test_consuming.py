@@ -62,7 +62,7 @@ def taken(consumer: Consumer, count: int) -> int:
         total += consumer.step()
         return total >= count
 
-    eventually(step, within_s=30, what=f"{count} records")
+    eventually(step, what=f"{count} records")
     return total
 
 

@@ -12,6 +12,7 @@ from tests.order import changed_connectors, rank, unit_of
     [
         ("tests/rooms/test_a.py::test_x[sqlite]", "tests/rooms/test_a.py sqlite"),
         ("tests/rooms/test_a.py::test_x[kafka-postgres-cut]", "tests/rooms/test_a.py postgres"),
+        ("tests/faults/test_a.py::test_x[sqlite]", "tests/faults/test_a.py"),
         ("tests/unit/test_a.py::test_x", "tests/unit/test_a.py "),
         ("tests/unit/test_a.py::test_x[a sqlite file]", "tests/unit/test_a.py "),
         (

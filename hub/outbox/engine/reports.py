@@ -14,7 +14,7 @@ from hub.outbox.rules import DETAIL_CHARS, REASON_CHARS
 from hub.sdk.flow import ContractBroken
 from hub.sdk.json import dumps, storable_json
 from hub.sdk.text import is_storable, storable
-from hub.sdk.values import Accepted, Again, Outcome, Progress, Rejected, Report
+from hub.sdk.values import Accepted, Again, Outcome, Pending, Progress, Rejected, Report
 
 KEPT_CHARS: Final = 65_536  # of a remembered text or a record's name in a job
 TOKEN_CHARS: Final = 255  # as the column
@@ -60,30 +60,27 @@ def _progress(report: Progress) -> Progress:
 
 
 def _outcome(report: Outcome) -> Outcome:
+    one = report.delivery_id
     if isinstance(report, Accepted):
-        kept = _kept(report.remember)
-        lost = [NOT_KEPT.format(storable(name, REASON_CHARS)) for name in report.remember if name not in kept]
-        notices = [storable(notice, DETAIL_CHARS) for notice in (*report.notices[:NOTICES_KEPT], *lost)]
-        return replace(
-            report, remember=kept, notices=notices, receipt=report.receipt and storable(report.receipt, DETAIL_CHARS)
-        )
+        return _accepted(report)
     if isinstance(report, Rejected):
-        return Rejected(
-            report.delivery_id,
-            storable(report.reason, DETAIL_CHARS),
-            storable(report.code, REASON_CHARS) or "rejected",
-            report.field and storable(report.field, REASON_CHARS),
-        )
+        code, field = storable(report.code, REASON_CHARS), report.field and storable(report.field, REASON_CHARS)
+        return Rejected(one, storable(report.reason, DETAIL_CHARS), code, field)
     if isinstance(report, Again):
         after_s = None if report.after_s is None else _seconds(report.after_s, LONGEST_S)
-        return replace(report, reason=storable(report.reason, DETAIL_CHARS), after_s=after_s)
-    return replace(
-        report,
-        token=report.token if is_storable(report.token, TOKEN_CHARS) else "",
-        find_by=storable(report.find_by, KEPT_CHARS),
-        after_s=_seconds(report.after_s, LONGEST_S),
-        give_up_s=_seconds(report.give_up_s, LONGEST_JOB_S),
-    )
+        return Again(one, storable(report.reason, DETAIL_CHARS), after_s, report.counts)
+    token = report.token if is_storable(report.token, TOKEN_CHARS) else ""
+    after_s, give_up_s = _seconds(report.after_s, LONGEST_S), _seconds(report.give_up_s, LONGEST_JOB_S)
+    return Pending(one, token, after_s, storable(report.find_by, KEPT_CHARS), give_up_s)
+
+
+def _accepted(report: Accepted) -> Accepted:
+    kept = _kept(report.remember)
+    notices = [storable(notice, DETAIL_CHARS) for notice in report.notices[:NOTICES_KEPT]]
+    if len(kept) < len(report.remember):
+        lost = sorted(set(report.remember).difference(kept))
+        notices += [NOT_KEPT.format(storable(name, REASON_CHARS)) for name in lost]
+    return Accepted(report.delivery_id, kept, notices, report.receipt and storable(report.receipt, DETAIL_CHARS))
 
 
 def _kept(remember: Mapping[str, str | None]) -> dict[str, str | None]:

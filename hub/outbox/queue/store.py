@@ -173,6 +173,13 @@ def deliveries(
     return Page([shown_delivery(row) for row in shown], str(shown[-1]["id"]) if len(rows) > limit else None)
 
 
+def decided_at(connection: Connection, source_ids: Sequence[str], at: Micros) -> list[tuple[dict[str, Any], Any]]:
+    """What was decided for these people at one instant, which is that of a batch: each with its record, oldest first."""
+    query = select(DELIVERY).where(DELIVERY.c.source_id.in_(sorted(source_ids)), DELIVERY.c.created_at == at)
+    rows = connection.execute(query.order_by(DELIVERY.c.id)).mappings()
+    return [(shown_delivery(row), row["record"]) for row in rows]
+
+
 def delivery(connection: Connection, delivery_id: str) -> dict[str, Any] | None:
     """One delivery as operators see it."""
     row = connection.execute(select(DELIVERY).where(DELIVERY.c.id == delivery_id)).mappings().one_or_none()

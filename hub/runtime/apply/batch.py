@@ -254,10 +254,11 @@ def _warnings(message: Message, given: Sequence[model.Warning]) -> str:
 
 
 def _seen_row(entry: Prepared, run_id: str) -> SeenRow:
-    connection_id, message_id, received_at, _, _, _, body = entry.message
+    connection_id, message_id, received_at = entry.message[:3]
+    body, headers = entry.message.body, entry.message.headers
     change = entry.change
     if entry.reason == "erased" or (change is not None and change.erasures):
-        change, body = None, b""  # a request to forget someone is not kept either
+        change, body, headers = None, b"", ""  # a request to forget someone is not kept either
     return SeenRow(
         connection_id,
         message_id,
@@ -272,6 +273,7 @@ def _seen_row(entry: Prepared, run_id: str) -> SeenRow:
         body or None,
         entry.warnings,
         run_id,
+        headers,
     )
 
 

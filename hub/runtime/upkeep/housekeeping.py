@@ -11,7 +11,9 @@ from hub.core.database import write
 from hub.inbox import retention as seen
 from hub.inbox.queue import Inbox
 from hub.ledger import retention as ledger
+from hub.ledger.store import record_audit
 from hub.outbox.queue import operate
+from hub.registry import store as registry
 from hub.runtime.process.installation import Installation
 
 PIECE = 1_000
@@ -29,8 +31,18 @@ def tidy(hub: Installation, inbox: Inbox, now: Micros) -> dict[str, int]:
         "bodies": _pieces(hub, lambda database: seen.strip_bodies(database, body_before, PIECE)),
         "messages": _pieces(hub, lambda database: seen.prune(database, seen_before, PIECE, ledger.carry)),
         "deliveries": _pieces(hub, lambda database: operate.prune(database, history_before, PIECE)),
+        "secrets": _drop_secrets(hub, now),
         "history": _pieces(hub, lambda database: ledger.prune(database, history_before, PIECE)),
     }
+
+
+def _drop_secrets(hub: Installation, now: Micros) -> int:
+    """Those that were rotated out and had their time."""
+    with write(hub.engine) as database:
+        dropped = registry.drop_previous(database, hub.vault, now)
+        for one in dropped:
+            record_audit(database, now, "housekeeping", f"{one.role}.previous_secret_dropped", one.name, {"id": one.id})
+    return len(dropped)
 
 
 def _pieces(hub: Installation, remove: Callable[[Connection], int]) -> int:

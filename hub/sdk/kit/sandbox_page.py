@@ -7,12 +7,13 @@ GET /index.json  the same as JSON
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
+from zlib import crc32
 
 from hub.sdk.declared import secret_fields
 from hub.sdk.json import dumps
@@ -23,6 +24,7 @@ from hub.sdk.kit.subject import Subject
 
 MASK = "***"
 SHOWN = 20
+DERIVED, DERIVED_PLACES = 100, 900
 REFRESH_S = 3
 BODY_CHARS = 4_000
 CREDENTIALS = re.compile(r"authorization|signature|api-?key|token|secret|password", re.IGNORECASE)
@@ -104,21 +106,40 @@ class Board(Simulator):
         return SimResponse(200, body=_page([one.shown() for one in self.stands]).encode())
 
 
+def places_of(subjects: Iterable[Subject]) -> dict[str, int]:
+    """Where each vendor stands behind the page's port, by the connector's name, so that adding one moves no other.
+
+    A simulator that declares its `sandbox_place` has it. Every other has one from its name alone; where two names come to
+    the same, or a place is declared twice, the later name takes the next place that is free.
+    """
+    served = sorted(
+        (one.name, one.simulator_class.sandbox_place) for one in subjects if one.simulator_class is not None
+    )
+    places: dict[str, int] = {}
+    for name, declared in sorted(served, key=lambda one: not one[1]):
+        place = declared or DERIVED + crc32(name.encode()) % DERIVED_PLACES
+        while place in places.values():
+            place += 1
+        places[name] = place
+    return places
+
+
 @contextmanager
 def sandbox(
     subjects: Mapping[str, Subject], host: str, port: int, reached_as: str = ""
 ) -> Iterator[tuple[str, Sequence[Stand]]]:
-    """Serve the page at `port` and every simulator at the ports after it; gives the page's URL and the stands.
+    """Serve the page at `port` and every simulator at its place behind it; gives the page's URL and the stands.
 
     `subjects` by title. With port 0 every port is one that is free. `reached_as`: the name under which hubs know this
     host, where it is not `host`, as between containers.
     """
     with ExitStack() as stack:
         stands = []
-        for place, (title, subject) in enumerate(subjects.items(), 1):
+        places = places_of(subjects.values())
+        for title, subject in subjects.items():
             if subject.simulator_class is not None:
                 simulator = subject.simulator_class()
-                url = stack.enter_context(serve(simulator, host, port and port + place))
+                url = stack.enter_context(serve(simulator, host, port and port + places[subject.name]))
                 simulator.url = url.replace(host, reached_as, 1) if reached_as else url
                 stands.append(Stand(subject, title, simulator, simulator.url))
         yield stack.enter_context(serve(Board(stands), host, port)), stands

@@ -147,10 +147,13 @@ LONGWAY = (
 )  # fmt: skip
 
 SIGNED = "        if not self._is_signed(request):\n            raise SignatureInvalid\n"
+MISSING = '        if not request.headers.get(SIGNATURE):\n            raise SignatureMissing(f"The header {SIGNATURE} is missing.")\n'
 
 SOURCE = (
     Slip("checks no signature", "wrong-secret", SIGNED, ""),
-    Slip("needs no signature", "missing-signature", SIGNED, f'        if "x-acme-signature" in request.headers:\n    {SIGNED.replace("            raise", "                raise")}'),
+    Slip("takes a missing signature for a wrong one", "missing-signature", MISSING, ""),
+    Slip("needs no signature", "missing-signature", MISSING + SIGNED, f'        if "x-acme-signature" in request.headers:\n    {SIGNED.replace("            raise", "                raise")}'),
+    Slip("answers a browser as if all were well", "a-look", MISSING + SIGNED, '        if request.method == "GET":\n            return Received([], Reply(200, {"ok": True}))\n' + MISSING + SIGNED),
     Slip("takes whatever looks like a signature", "altered-byte", "return True in", "return len(given) == 64 or True in"),
     Slip("knows the newest secret only", "rotation", "(settings.secret, settings.previous_secret)", "(settings.secret,)"),
     Slip("keeps no message", "a-good-webhook", "for element in elements]", "for element in elements[1:]]"),
@@ -161,6 +164,7 @@ SOURCE = (
     Slip("crashes on deep nesting", "odd-bodies", "if depth_exceeds(value):", "if False:"),
     Slip("answers refusals with a 500", "refusals-are-answers", "    def _is_signed", "    def refuse(self, request, error):\n        return Reply(500)\n\n    def _is_signed"),
     Slip("shows its secret when printed", "hides-secrets", "    def _is_signed", "    def __repr__(self):\n        return self.settings.secret.get_secret_value()\n\n    def _is_signed"),
+    Slip("samples are all one", "a-sample", '{"m-1": number, "cust_1": number}', "{}", "simulator.py"),
     Slip("signs nothing in its tests", "has-a-sender", "(SimulatedSource)", "", "simulator.py"),
 )  # fmt: skip
 

@@ -173,6 +173,37 @@ def test_every_list_takes_the_same_filters_and_ids_by_their_beginning(ended: Api
     ended.refused("POST", "/hub/v1/deliveries/replay", {"ids": ["nothing"]})
 
 
+def test_a_message_is_shown_dismissed_and_replayed(api: Api) -> None:
+    web = api.add_source()
+    add_messages(api, web["id"], 3, "quarantined", "missing_required")
+    shown = api.get("/hub/v1/messages/m1")
+    assert (shown["message_id"], shown["connection"], shown["body"]) == ("m1", "web", {})
+    assert set(shown) >= {"canonical", "canonical_missing", "caused", "warnings", "is_masked"}
+    assert "several" in api.refused("GET", "/hub/v1/messages/m")["message"]
+    api.refused("GET", "/hub/v1/messages/no/such", status=404)
+    add_messages(api, "X" * 26, 1)
+    assert "Several sources" in api.refused("GET", "/hub/v1/messages/m0")["message"]
+    assert api.get("/hub/v1/messages/m0", connection="web")["connection"] == "web"
+
+    path = "/hub/v1/messages/dismiss"
+    for body in (
+        {},
+        {"because": "x"},
+        {"ids": ["m1"]},
+        {"because": "", "ids": ["m1"]},
+        {"because": "x", "ids": ["no"]},
+    ):
+        api.refused("POST", path, body)
+    assert api.post(path, {"because": "x", "ids": ["m1"], "dry_run": True}, 200) == {"matching": 1}
+    assert api.post(path, {"because": "x", "ids": ["m1"]}, 200) == {"matching": 1, "dismissed": 1}
+    assert api.get("/hub/v1/messages/m1")["reason"] == "dismissed"
+    replayed = api.post("/hub/v1/messages/replay", {"ids": ["m1"], "dry_run": True}, 202)
+    assert replayed == {"matching": 1}
+    assert api.post("/hub/v1/messages/replay", {"dry_run": True, "since": "1h"}, 202) == {"matching": 2}
+    assert api.post("/hub/v1/messages/preview", {"id": "m1"}, 200)["requests"] == []
+    api.refused("POST", "/hub/v1/messages/preview", {"id": "nothing"}, status=404)
+
+
 def test_dead_letters_are_counted_then_sent_again(ended: Api) -> None:
     path = "/hub/v1/deliveries/replay"
     assert ended.post(path, {"dry_run": True}, 202) == {"matching": 2}

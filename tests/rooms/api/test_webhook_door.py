@@ -31,7 +31,9 @@ def accepted(api: Api) -> int:
 
 
 def test_the_url_is_asked_for_before_it_is_used(api: Api, door: str) -> None:
-    assert api.http.get(door).status_code == 200
+    told = api.http.get(door)
+    assert told.status_code == 200
+    assert "sent to it by POST" in told.json["message"], "who looks must not believe that something was stored"
     head = api.http.head(f"{door}?secret=s3cret")
     assert (head.status_code, head.data) == (200, b"")
 

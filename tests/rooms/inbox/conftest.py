@@ -18,6 +18,7 @@ from hub.inbox.sql import Inbox, open_inbox
 from hub.inbox.values import AcceptedRequest, Message
 from hub.sdk.values import RawMessage
 from tests.guards import keep
+from tests.harness import PATIENCE_S
 from tests.kafka import ONE_BY_ONE, Kafka, broker
 
 CONNECTION = "01J00000000000000000000001"
@@ -103,7 +104,7 @@ def terms(inbox: Inbox, engine: Engine) -> tuple[int, int]:
         return tuple(inbox.terms(state))
 
 
-def until(is_true: Callable[[], object], within_s: float = 10.0) -> None:
+def until(is_true: Callable[[], object], within_s: float = PATIENCE_S) -> None:
     """Waits for a condition, not for a time."""
     deadline = time.monotonic() + within_s
     while not is_true():

@@ -44,13 +44,14 @@ class SignedSource(Source):
     name = "signed"
     title = "Signed"
 
-    def __init__(self) -> None:
+    def __init__(self, *, answers_looks: bool = True) -> None:
         super().__init__(None)
+        self.answers_looks = answers_looks
         self.seen: list[InboundRequest] = []
 
     def receive(self, request: InboundRequest) -> Received:
         self.seen.append(request)
-        if request.method in ("GET", "HEAD"):
+        if request.method in ("GET", "HEAD") and self.answers_looks:
             return Received((), Reply(200, {"here": True}))
         if request.path == "/erasure":
             message = RawMessage(b"{}", "r-1")
@@ -91,7 +92,12 @@ def source() -> SignedSource:
 @pytest.fixture
 def send(inbox: Inbox, source: SignedSource) -> Send:
     """Posts to a Flask application with the doors in front."""
-    doors = {"key": SourceDoor(CONNECTION, source), "paused": SourceDoor(PAUSED, source, is_paused=True)}
+    plain = SignedSource(answers_looks=False)
+    doors = {
+        "key": SourceDoor(CONNECTION, source),
+        "plain": SourceDoor(CONNECTION, plain),
+        "paused": SourceDoor(PAUSED, source, is_paused=True),
+    }
     app = Flask("test")
     app.add_url_rule("/", view_func=lambda: "the application")
     door = Door(inbox, doors.get, Settings(body_limit=10_000, inflated_limit=50_000), NoErasures())
@@ -227,6 +233,34 @@ def test_probes_are_answered_by_the_source_and_store_nothing(send, inbox, method
     assert answer.status_code == 200
     assert answer.data == (b"" if method == "HEAD" else b'{"here":true}')
     assert apply(inbox) == []
+
+
+@pytest.mark.parametrize("path", ["/in/plain", "/in/plain/"])
+def test_who_looks_at_a_webhook_url_is_told_what_it_is(send, inbox, path):
+    answer = send(b"", path, "GET", X_Signature="", Accept="*/*")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json["error"] == "method_not_allowed", "in the source's own shape"
+    assert "webhook URL of a source (Signed). Messages are sent to this URL by POST." in answer.json["words"]
+
+    page = send(b"", path, "GET", X_Signature="", Accept="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+    assert (page.status_code, page.headers["Allow"]) == (405, "POST")
+    assert page.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert page.text.startswith("This is the webhook URL of a source (Signed). ")
+    assert page.text.endswith(" This request stored nothing.\n")
+
+    head = send(b"", path, "HEAD", X_Signature="")
+    assert (head.status_code, head.headers["Allow"], head.data) == (405, "POST", b"")
+    assert apply(inbox) == []
+    until(lambda: refused(inbox) == {(CONNECTION, "method_not_allowed"): 3})
+
+
+def test_questions_below_a_webhook_url_are_refused_for_what_they_are(send):
+    answer = send(b"", "/in/plain/requests/7", "GET", X_Signature="")
+    assert (answer.status_code, answer.json["error"]) == (401, "signature_invalid")
+
+
+def test_who_looks_where_nobody_has_the_key_gets_the_hubs_own_404(send):
+    assert send(b"", "/in/nobody", "GET", Accept="text/html").json["key"] == "unknown_source"
 
 
 def test_one_odd_message_refuses_its_whole_request(send, inbox):

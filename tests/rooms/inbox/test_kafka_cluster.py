@@ -202,7 +202,7 @@ def test_workers_follow_their_groups_coordinator_and_apply_each_message_once(kaf
                 kafka.coordinate(topic, 1 + number // 20)
                 kafka.stop(number // 20)
             eventually(lambda: appended(workers[0], name), what=f"{name} being accepted")  # noqa: B023
-        eventually(lambda: set(names) <= set(found), within_s=60, what="all messages being applied")
+        eventually(lambda: set(names) <= set(found), what="all messages being applied")
     finally:
         stop.set()
         for thread in threads:

@@ -43,6 +43,6 @@ def empty(engine: Engine) -> None:
 @pytest.fixture
 def hub(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World(engine)
-    monkeypatch.setattr("hub.outbox.engine.lane.Sender", lambda *arguments, **options: world.vendor)
+    monkeypatch.setattr("hub.outbox.wire.senders.Sender", lambda *arguments, **options: world.vendor)
     yield world
     world.engine.stop(1.0)

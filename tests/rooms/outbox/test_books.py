@@ -182,6 +182,6 @@ def test_the_books_balance_whatever_happens(engine: Engine, monkeypatch: pytest.
             worlds.append(world)
             return world
 
-    monkeypatch.setattr("hub.outbox.engine.lane.Sender", lambda *arguments, **options: worlds[-1].vendor)
+    monkeypatch.setattr("hub.outbox.wire.senders.Sender", lambda *arguments, **options: worlds[-1].vendor)
     moderate = settings(max_examples=8, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Machine, settings=moderate)

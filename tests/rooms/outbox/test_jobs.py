@@ -117,14 +117,14 @@ def test_the_end_of_a_job_lets_nobody_go_whose_call_is_still_under_way(hub: Worl
 
     hub.vendor.before = wait
     bought = hub.decides("u2", "events", record={"event": {"id": "e1"}})
-    hub.passes(0.2)
+    [lane] = hub.engine._lanes.values()
+    lane.look_at = 0.0
     hub.engine.step()
     assert called.wait(10)
     hub.passes(5.1)
     while hub.state(imported) != "sent":
         hub.engine.step() or hub.engine._listen(0.01)
     returned = hub.decides("u1", "events", record={"event": {"id": "e2"}})
-    [lane] = hub.engine._lanes.values()
     lane.look_at = 0.0
     hub.engine.step()
     states = hub.state(bought), hub.state(returned)

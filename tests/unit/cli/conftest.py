@@ -11,12 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hub.cli import hub
-from hub.core.database import open_database
 from hub.core.settings import Settings
-from hub.inbox.tables import INBOX
 from hub.runtime.process import migrate as migrating
 from hub.runtime.process.installation import Installation
-from hub.runtime.process.schema import create_all
+from tests.databases import new_sqlite
 
 
 class Shell:
@@ -70,7 +68,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 
 def _make_tables(hub: Installation) -> None:
-    create_all(hub.engine)
-    inbox = open_database(hub.settings.inbox_url)
-    INBOX.create_all(inbox)
-    inbox.dispose()
+    for part, name in (("state", "hub.db"), ("inbox", "inbox.db")):
+        path = hub.settings.data_dir / name
+        if not path.exists() or not path.stat().st_size:
+            new_sqlite(path, part)

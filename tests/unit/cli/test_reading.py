@@ -199,6 +199,30 @@ def test_nothing_is_sent_again_unasked(busy: Shell) -> None:
     assert busy.json("replay", "deliveries", dead["id"][:16], "--yes") == {"matching": 1, "replayed": 1}
 
 
+def test_messages_are_listed_shown_dismissed_and_replayed(busy: Shell) -> None:
+    listed = busy.text("messages", "list", "--status", "quarantined", "--since", "1h")
+    assert listed.split()[1:6] == ["m3", "message", "quarantined", "C" * 26, "missing_required"]
+    assert [row["message_id"] for row in busy.json("messages", "list", "--text", "M3")] == ["m3"]
+    assert "several messages: m1, m3" in busy.error("messages", "show", "m")
+    assert "There is no message 'x'" in busy.error("messages", "show", "x")
+    shown = busy.text("messages", "show", "m3")
+    assert "reason       missing_required" in shown
+    assert "no valid mapping" in shown
+    assert busy.json("messages", "show", "m3", "--connection", "C" * 26)["body"] == {}
+    assert "removed" in busy.error("messages", "preview", "m3")
+
+    assert "give a filter" in busy.error("messages", "dismiss", "--because", "A test.")
+    assert busy.run("messages", "dismiss", "m3").exit_code == 2
+    assert busy.json("messages", "dismiss", "m3", "--because", "A test.", "--dry-run") == {"matching": 1}
+    assert busy.json("messages", "dismiss", "m3", "--because", "A test.") == {"matching": 1, "dismissed": 1}
+    assert [row["reason"] for row in busy.json("messages", "list", "--status", "ignored")] == ["dismissed"]
+    assert "only those can be dismissed" in busy.run("messages", "dismiss", "m1", "--because", "x").stderr
+    assert busy.json("messages", "replay", "m3") == {"matching": 1, "quarantined": 1}
+    assert busy.run("messages", "dismiss", "--reason", "no_mapping", "--because", "x", given="n\n").exit_code == 1
+    dismissed = busy.json("messages", "dismiss", "--reason", "no_mapping", "--because", "x", "--yes")
+    assert dismissed == {"matching": 1, "dismissed": 1}
+
+
 def test_a_replay_that_matches_nothing_says_where_it_looked(busy: Shell) -> None:
     told = busy.run("replay", "deliveries", "--status", "sent").stderr
     assert told == "No delivery matches among those that are sent; --status dead looks at others.\n"

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.errors import Busy, Forbidden, InboundError, Overloaded, PayloadInvalid, SignatureInvalid, TooLarge
+from hub.sdk.errors import (
+    Busy,
+    Forbidden,
+    InboundError,
+    MethodNotAllowed,
+    Overloaded,
+    PayloadInvalid,
+    SignatureInvalid,
+    TooLarge,
+)
 from hub.sdk.json import dumps, loads
 from tests.unit.mapping.mparticle_samples import BASIC, request, source
 
@@ -106,8 +115,9 @@ def test_the_largest_ids_keep_their_digits_when_a_key_is_taken_out() -> None:
     assert loads(message.body) == {"mpid": -(2**63), "batch_id": 2**64 - 1, "events": []}
 
 
-def test_the_probe_of_a_browser_or_a_monitor_is_answered() -> None:
-    assert source().receive(request(b"", method="GET")).reply.status == 200
+def test_the_look_of_a_browser_or_a_monitor_is_no_success_since_it_stores_nothing() -> None:
+    with pytest.raises(MethodNotAllowed):
+        source().receive(request(b"", method="GET"))
 
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/v3/else", "POST", 404), ("/v2/events", "PUT", 405)])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.errors import PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import MethodNotAllowed, PayloadInvalid, SignatureInvalid
 from hub.sdk.json import loads
 from hub.sdk.values import InboundRequest, RawMessage
 from tests.unit.connectors.segment_requests import (
@@ -120,8 +120,10 @@ def test_the_routing_hint_is_the_user_else_the_anonymous_id() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", ["", "/", "/v1/batch"])
-def test_a_probe_is_answered_without_messages(method: str, path: str) -> None:
-    assert messages(sdk(path, b"", authorization="", method=method)) == []
+def test_a_look_is_no_success_since_it_stores_nothing(method: str, path: str) -> None:
+    with pytest.raises(MethodNotAllowed) as refused:
+        SOURCE.receive(sdk(path, b"", authorization="", method=method))
+    assert "POST" in refused.value.allow
 
 
 def test_a_delete_request_by_http_method_is_refused() -> None:

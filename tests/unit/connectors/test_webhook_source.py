@@ -191,6 +191,7 @@ def test_an_address_may_be_all_that_is_asked(address: str, is_good: bool) -> Non
 def test_a_probe_is_answered_without_a_secret_and_keeps_nothing(method: str) -> None:
     received = source(verify="url").receive(request(b"", method=method))
     assert (received.reply.status, list(received.messages)) == (200, [])
+    assert "Messages are sent to it by POST" in received.reply.json["message"]
 
 
 def test_other_methods_are_refused() -> None:

@@ -69,6 +69,9 @@ class Simulator:
     hosts: ClassVar[Sequence[str]] = ("api",)
     """Names of the destination's hosts, as in its `hosts()`; the first stands at the root of the served URL."""
 
+    sandbox_place: ClassVar[int] = 0
+    """How far behind the sandbox's own port this vendor is served, 1 to 99; 0 takes a place from 100 on, by its name."""
+
     kept: ClassVar[Sequence[str]] = ("profiles", "events", "messages")
     """Attributes that `state()` shows."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from hub.sdk.json import dumps
 from hub.sdk.values import InboundRequest, Json
+
+PLACE = "secret-stands-here"
 
 
 class SimulatedSource:
@@ -44,6 +47,29 @@ class SimulatedSource:
     def signed(self, body: bytes, secret: str, now: datetime) -> InboundRequest:
         """The request that carries this body, signed with `secret`."""
         raise NotImplementedError(f"{type(self).__name__} must sign as its vendor does")
+
+    def sample(self, settings: Mapping[str, Any], number: str, now: datetime) -> InboundRequest:
+        """One message to a source with these settings, secrets in the clear: about nobody who exists, and under an id of
+        its own (`number` is in both), so that it is taken like any other. Raises ValueError where the settings ask for
+        what this cannot sign."""
+        example = dumps(self.example_messages()[0])
+        for old, new in self.sample_ids(number).items():
+            example = example.replace(dumps(old), dumps(new))
+        field, template = next((name, text) for name, text in self.settings(PLACE).items() if text and PLACE in text)
+        known = str(settings.get(field) or "")
+        if not known:
+            raise ValueError(f"it has no {field}")
+        before, _, after = template.partition(PLACE)
+        if known.startswith(before) and known.endswith(after):
+            return self.signed(example, known[len(before) : len(known) - len(after)], now)
+        placed = self.signed(
+            example, PLACE, now
+        )  # a value that is presented as it is, without the vendor's usual frame
+        return replace(placed, headers={name: text.replace(template, known) for name, text in placed.headers.items()})
+
+    def sample_ids(self, number: str) -> Mapping[str, str]:
+        """Ids of the first example message, as a test message has them instead: the message's and the person's."""
+        raise NotImplementedError(f"{type(self).__name__} must say which ids of its first example to put others in for")
 
     def webhook(self, messages: Sequence[Json], secret: str, now: datetime) -> InboundRequest:
         """The request that carries these messages, signed with `secret`."""

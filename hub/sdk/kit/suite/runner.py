@@ -192,8 +192,10 @@ READING_SOURCE: Table = (
 EVERY_SOURCE: Table = (
     ("has-a-sender", "A simulated source signs webhooks as the vendor does.", source.has_a_sender),
     ("a-good-webhook", "A signed webhook gives its message.", source.a_good_webhook),
-    ("wrong-secret", "A webhook signed with a wrong secret is refused.", source.wrong_secret),
-    ("missing-signature", "A webhook without a signature is refused.", source.missing_signature),
+    ("a-sample", "A sample for `hub sources test` is taken, about a person of its own.", source.sample),
+    ("wrong-secret", "A webhook signed with a wrong secret is refused, as one whose signature is wrong.", source.wrong_secret),
+    ("missing-signature", "A webhook without a signature is refused as one that has none.", source.missing_signature),
+    ("a-look", "Whoever opens the webhook URL in a browser is told that messages are sent to it by POST.", source.a_look),
     ("altered-byte", "A webhook with one byte altered is refused.", source.altered_byte),
     ("rotation", "Old and new secret are both good during a rotation, and only then.", source.rotation),
     ("replayed-webhook", "The same webhook gives the same messages and keys.", source.replayed_webhook),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hub.sdk.contract import Source
 from hub.sdk.declared import build
-from hub.sdk.errors import Forbidden, InboundError, PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import Forbidden, InboundError, PayloadInvalid, SignatureInvalid, SignatureMissing
 from hub.sdk.json import dumps
 from hub.sdk.kit.simulator.base import ManualClock
 from hub.sdk.kit.simulator.source import SimulatedSource
@@ -67,13 +67,46 @@ def a_good_webhook(subject: Subject) -> None:
     require(messages[0].authentic, "a message with a good signature must be authentic")
 
 
+def sample(subject: Subject) -> None:
+    """Two samples must not be taken for one, nor for a message of a real person."""
+    settings = sender_of(subject).settings(CURRENT)
+    first, second = (sender_of(subject).sample(settings, f"hub-test-{one}", NOW) for one in "ab")
+    taken = [_receive(source_of(subject), one)[0] for one in (first, second)]
+    require(all(one.authentic for one in taken), "a sample must be authentic")
+    require(b"hub-test-a" in taken[0].body, "a sample must be about the person whose id it was given")
+    keys = [one.dedup_key or one.body for one in taken]
+    require(keys[0] != keys[1], "a sample must have an id of its own; see sample_ids")
+
+
 def wrong_secret(subject: Subject) -> None:
-    _must_refuse(source_of(subject), _webhook(subject, WRONG), "a webhook signed with a wrong secret")
+    """Told apart from a missing one: the one is corrected at the sender, the other compared on both sides."""
+    error = _must_refuse(source_of(subject), _webhook(subject, WRONG), "a webhook signed with a wrong secret")
+    require(not isinstance(error, SignatureMissing), "a wrong secret is refused as if there were none")
 
 
 def missing_signature(subject: Subject) -> None:
     unsigned = replace(_webhook(subject), headers={"content-type": "application/json"}, query={})
-    _must_refuse(source_of(subject), unsigned, "a webhook without a signature")
+    error = _must_refuse(source_of(subject), unsigned, "a webhook without a signature")
+    require(
+        isinstance(error, SignatureMissing),
+        f"a webhook without a signature is refused as {type(error).__name__}; raise SignatureMissing",
+    )
+
+
+def a_look(subject: Subject) -> None:
+    """A browser must not take a webhook URL for one that works by GET: what stores nothing does not look like a success."""
+    look = replace(_webhook(subject), method="GET", headers={"accept": "text/html"}, query={}, body=b"", raw_body=b"")
+    try:
+        received = source_of(subject).receive(look)
+    except InboundError:
+        return  # the hub says what the URL is
+    require(not received.messages, "a GET without a body was taken as a message")
+    words = received.reply.body or dumps(received.reply.json)
+    require(
+        b"POST" in words,
+        "a GET without a body was answered as if all were well; raise MethodNotAllowed, or say that messages come by POST "
+        "where the vendor wants a 200",
+    )
 
 
 def altered_byte(subject: Subject) -> None:
@@ -152,14 +185,16 @@ def hides_secrets(subject: Subject) -> None:
     )
 
 
-def _must_refuse(source: Source, request: InboundRequest, words: str) -> None:
+def _must_refuse(source: Source, request: InboundRequest, words: str) -> InboundError | None:
+    """How it was refused; None where it was taken as not authentic."""
     try:
         received = source.receive(request)
     except (SignatureInvalid, Forbidden, PayloadInvalid) as error:
         _reply_is_json(source, request, error, words)
-        return
+        return error
     authentic = [message for message in received.messages if message.authentic]
     require(not authentic, f"{words} was taken as authentic")
+    return None
 
 
 def _reply_is_json(source: Source, request: InboundRequest, error: InboundError, words: str) -> None:

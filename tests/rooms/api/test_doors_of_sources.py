@@ -1,4 +1,4 @@
-"""Senders never repeat what was refused for good: what an operator has just done counts at once, in every web process."""
+"""Senders never repeat what was refused for good: what an operator has just done counts at once, and a look is no success."""
 
 from __future__ import annotations
 
@@ -68,3 +68,23 @@ def test_a_source_whose_connector_is_missing_keeps_its_senders_waiting(api: Api)
 
     assert (answer.status_code, answer.json["key"]) == (503, "unusable")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("connector", "status", "allow"),
+    [
+        ("segment", 405, "POST, PUT, PATCH"), ("mparticle", 405, "POST"), ("csv", 405, "POST"), ("webhook", 200, None),
+        ("kafka", 405, ""),
+    ],
+)  # fmt: skip
+def test_a_browser_that_opens_a_webhook_url_is_told_how_messages_come(
+    api: Api, connector: str, status: int, allow: str | None
+) -> None:
+    needed = {"kafka": {"bootstrap": "kafka.example.com:9092", "topics": "t"}}.get(connector, {})
+    source = api.post("/hub/v1/sources", {"connector": connector, "name": connector, "settings": needed})
+    path = source["webhook_url"].removeprefix("https://hub.example.com")
+
+    answer = api.http.get(path, headers={"Accept": "text/html"})
+
+    assert (answer.status_code, answer.headers.get("Allow")) == (status, allow)
+    assert ("POST" if connector != "kafka" else "reads topics") in answer.text
