@@ -21,23 +21,22 @@ from hub.inbox import seen
 from hub.inbox.queue import Inbox
 from hub.inbox.refused import KEPT
 from hub.inbox.seen import Key
-from hub.inbox.values import StoredMessage
+from hub.inbox.values import Message, StoredMessage
 from hub.ledger import store as ledger
 from hub.ledger.values import Run
 from hub.mapping.check import preview as canonical_of
 from hub.mapping.inbound import compile_inbound
 from hub.mapping.language.document import Node
-from hub.mapping.model import Verdict
 from hub.mapping.versions.store import load
 from hub.mapping.versions.version import resolve
 from hub.outbox.queue import store as outbox
-from hub.preview.preview import HOSTS, Preview, Wish, follow
+from hub.preview.preview import HOSTS, Wish, follow
 from hub.profiles import reading, schema_store
 from hub.profiles.rules.schemas import NO_SCHEMAS, Schemas
-from hub.profiles.rules.stamps import message_key
-from hub.profiles.values import AppliedChange
 from hub.registry import store as registry
 from hub.registry.values import Connection
+from hub.runtime.apply.batch import prepare
+from hub.runtime.apply.mappers import Versioned
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError, MappingInvalid
 from hub.sdk.json import loads
@@ -75,20 +74,20 @@ def preview_message(hub: Installation, key: Key, destination: str | None = None)
         source = registry.find(database, hub.vault, "source", stored.connection_id)
         if source is None or not source.mapping_hash:
             raise ConfigurationError("Its source was removed or has no valid mapping, so it would send nothing.")
-        change = _change(database, stored, source)
+        mapping = _mapping_of_now(database, source)
         wanted = _destinations(hub, database, destination)
         documents = {each.id: load(database, each.mapping_hash) for each, _ in wanted}
     requests: list[dict[str, Any]] = []
     notes: list[str] = []
-    if change is None:
+    if not _is_applied(stored, mapping):
         return {"requests": requests, "notes": ["It would change nothing: its body is gone, or it is not applied."]}
     for connection, sync in wanted:
         one = follow(
             hub,
             _wish(connection, sync),
-            [_passed_on(change, sync)],
+            mapping,
+            [_received(stored)],
             stored.received_at,
-            Preview(),
             documents[connection.id],
         )
         place = {"destination": connection.name, "operation": str(sync.operation)}
@@ -201,21 +200,29 @@ def _event_id(record: str) -> Any:
     return event.get("id") if isinstance(event, dict) else None
 
 
-def _change(database: Database, stored: StoredMessage, source: Connection) -> AppliedChange | None:
-    """What the mapping of now makes of it; None if that is not applied."""
-    if stored.body is None:
-        return None
-    try:
-        message = loads(stored.body)
-    except ValueError:
-        return None
-    inbound = compile_inbound(load(database, source.mapping_hash), connection_id=source.id, options=_options(source))
-    change = inbound.apply(message, message_id=stored.message_id, received_at=stored.received_at)
-    change = Schemas(schema_store.every(database)).filter(change)
-    if change.verdict is not Verdict.APPLY or change.is_test or change.is_replay:
-        return None
-    key = message_key(stored.connection_id, stored.message_id)
-    return AppliedChange(change, stored.connection_id, stored.message_id, key, 0, stored.received_at)
+def _mapping_of_now(database: Database, source: Connection) -> Versioned:
+    document = load(database, source.mapping_hash)
+    inbound = compile_inbound(document, connection_id=source.id, options=_options(source))
+    return Versioned(source.mapping_hash, inbound, Schemas(schema_store.every(database)))
+
+
+def _received(stored: StoredMessage) -> Message:
+    return Message(
+        stored.connection_id,
+        stored.message_id,
+        stored.received_at,
+        is_authentic=True,
+        profile_hint=None,
+        has_fresh_id=False,
+        body=stored.body or b"",
+    )
+
+
+def _is_applied(stored: StoredMessage, mapping: Versioned) -> bool:
+    """Whether the mapping of now makes something of it that others hear of."""
+    entry = prepare(_received(stored), lambda _connection_id: mapping)
+    change = entry.change
+    return entry.state == "applied" and change is not None and not (change.is_test or change.is_replay)
 
 
 def _destinations(hub: Installation, database: Database, name: str | None) -> list[tuple[Connection, Sync]]:
@@ -230,13 +237,4 @@ def _destinations(hub: Installation, database: Database, name: str | None) -> li
 
 def _wish(connection: Connection, sync: Sync) -> Wish:
     settings = dict(connection.settings) | {f"{HOSTS}{name}": url for name, url in connection.hosts.items()}
-    return Wish("", connection.connector, [Operation(sync.operation)], settings, dict(sync.options))
-
-
-def _passed_on(applied: AppliedChange, sync: Sync) -> AppliedChange:
-    """The change with those events alone that the sync passes on."""
-    named = frozenset(sync.event_keys)
-    if not named:
-        return applied
-    events = tuple([one for one in applied.change.events if one.key in named or one.name in named])
-    return applied._replace(change=applied.change._replace(events=events))
+    return Wish("", connection.connector, [Operation(sync.operation)], settings, dict(sync.options), sync.event_keys)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.pool import StaticPool
 
 from hub.core import wakeup
 from hub.sdk.errors import ConfigurationError
@@ -51,6 +52,15 @@ def open_database(url: str) -> Engine:
     # hide_parameters: an error's text reaches logs, and bound values are people's data
     connect_args = {"check_same_thread": False, "timeout": 10}
     engine = create_engine(parsed, connect_args=connect_args, pool_size=10, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def open_in_memory() -> Engine:
+    """An empty SQLite database that lives as long as its engine, for one thread."""
+    connect_args = {"check_same_thread": False}
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,6 +1,7 @@
-"""What messages would send: mapped, merged and built by the rooms' own rules, the vendor played by its simulator.
+"""What messages would send: applied and built by the rooms themselves, the vendor played by its simulator.
 
-No database, no network, no configured connection. Times and ids come from the input: the same input prints the same.
+The database is one in memory; no network, no configured connection. Times and ids come from the input: the same input
+prints the same.
 """
 
 from __future__ import annotations
@@ -12,26 +13,27 @@ from typing import Any
 from pydantic import BaseModel
 
 from hub.core.clock import Micros, to_datetime
-from hub.core.secrets import Vault
+from hub.inbox.values import Message
 from hub.mapping.inbound import Inbound, compile_inbound
 from hub.mapping.language.document import Node
-from hub.mapping.model import Change, Json, Verdict
+from hub.mapping.model import Json
 from hub.mapping.outbound import compile_outbound
 from hub.mapping.values.coerce_time import read_instant
 from hub.mapping.versions.version import resolve
 from hub.outbox.engine.build import Builder
-from hub.preview.deliveries import EXAMPLE_CODE, ORDER, rows_of
-from hub.preview.profiles import Imagined
+from hub.preview.deliveries import EXAMPLE_CODE, ORDER, pushes_of, rows_of
+from hub.preview.rehearsal import NAME, InStep, in_memory, rehearse
 from hub.preview.stage import Stage
 from hub.profiles.rules.schemas import NO_SCHEMAS, Schemas
-from hub.profiles.rules.stamps import message_key
-from hub.profiles.values import AppliedChange
 from hub.registry.discovery import build, example_settings, get
 from hub.registry.values import Connection
+from hub.runtime.apply.batch import Compiled
+from hub.runtime.apply.mappers import Versioned
 from hub.runtime.process.installation import Installation
 from hub.sdk.contract import Destination
 from hub.sdk.declared import redirected
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.json import dumps
 from hub.sdk.kit.bench.bench import Bench
 from hub.sdk.kit.bench.http import without_network
 from hub.sdk.kit.simulator.base import ManualClock
@@ -43,13 +45,14 @@ HOSTS = "hosts."
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be previewed. No operations: those that the messages give something to."""
+    """What is to be previewed. No operations: those that the messages give something to; no event keys: all."""
 
     source: str
     destination: str
     operations: Sequence[Operation] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    event_keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +70,37 @@ def preview(hub: Installation, wish: Wish, messages: Sequence[Json], schemas: Sc
     `schemas` filter the messages as the apply role would. Settings and options that must be set and are not given take
     their examples. Raises ConfigurationError.
     """
-    told = Preview()
-    changes = _changes(source_mapping(hub, wish.source), schemas, messages, told)
+    mapping = Versioned(NAME, source_mapping(hub, wish.source), schemas)
+    get(hub.connectors, wish.destination)
     now = max(map(received_at, messages), default=UNDATED)
-    return follow(hub, wish, changes, now, told, resolve(wish.destination, "", hub.folders).document)
+    received = [_message(place, message) for place, message in enumerate(messages)]
+    return follow(hub, wish, mapping, received, now, resolve(wish.destination, "", hub.folders).document)
 
 
 def follow(
-    hub: Installation, wish: Wish, changes: Sequence[AppliedChange], now: Micros, told: Preview, mapping: Node
+    hub: Installation, wish: Wish, source: Compiled, received: Sequence[Message], now: Micros, document: Node
 ) -> Preview:
-    """The same for messages that are mapped already, through this mapping of the destination."""
+    """The same for messages of a source with this mapping, through this mapping (`document`) of the destination."""
     bench, hosts = _bench(hub, wish, now)
-    vault = Vault("preview")
-    people = Imagined(changes)
+    options = _options(bench.destination, wish)
     wanted = wish.operations or [one for one in ORDER if one in bench.destination.Options and one != Operation.MESSAGES]
-    rows = rows_of(people, changes, wanted, _options(bench.destination, wish), vault, now)
+    room = in_memory(hub)
+    in_step = InStep(wish.destination, {one: options.get(one, {}) for one in wanted}, wish.event_keys)
+    outcome = rehearse(room, source, received, in_step, now)
+    notes = list(outcome.notes)
+    rows = rows_of(outcome, wanted, options, room.vault, now)
     if Operation.MESSAGES in wanted and rows:
-        told.notes.append(f"The code {EXAMPLE_CODE} is an example; a distribution gives each person their own.")
-    outbound = compile_outbound(mapping)
-    builder = Builder(_connection(wish), bench.destination, lambda _hash: outbound, vault)
-    stage = Stage(bench, builder, hosts, {one: people.view(root) for one, root in people.roots.items()}, now)
+        notes.append(f"The code {EXAMPLE_CODE} is an example; a distribution gives each person their own.")
+    outbound = compile_outbound(document)
+    builder = Builder(_connection(wish), bench.destination, lambda _hash: outbound, room.vault)
+    stage = Stage(bench, builder, hosts, outcome.views, now)
     if Operation.PROFILES not in wanted and Operation.PROFILES in bench.destination.Options:
         # The vendor knows these people already, as it would by the time the rest is sent.
-        known = {Operation.PROFILES: _least(bench.destination.Options[Operation.PROFILES])}
-        stage.play(rows_of(people, [], [Operation.PROFILES], known, vault, now))
+        stage.play(pushes_of(outcome.views, _least(bench.destination.Options[Operation.PROFILES]), now))
         stage.notes.clear()
         stage.requests.clear()
     stage.play(rows)
-    return Preview(stage.requests, told.notes + stage.notes)
+    return Preview(stage.requests, notes + stage.notes)
 
 
 def received_at(message: Json) -> Micros:
@@ -110,27 +116,19 @@ def source_mapping(hub: Installation, source: str) -> Inbound:
     if kind is None:
         raise ConfigurationError(f"The connector {source!r} is not a source; `hub connectors list` shows which are.")
     document = resolve(source, "", hub.folders).document
-    return compile_inbound(document, connection_id="preview", options=example_settings(kind.Settings))
+    return compile_inbound(document, connection_id=NAME, options=example_settings(kind.Settings))
 
 
-def _changes(inbound: Inbound, schemas: Schemas, messages: Sequence[Json], told: Preview) -> list[AppliedChange]:
-    changes = []
-    for place, message in enumerate(messages):
-        message_id = f"preview-{place}"
-        at = received_at(message)
-        change = schemas.filter(inbound.apply(message, message_id=message_id, received_at=at))
-        told.notes.extend(f"{one.code} at {one.path}: {one.text}" for one in change.warnings)
-        if change.verdict is not Verdict.APPLY:
-            told.notes.append(f"Message {place + 1} would be {change.verdict}d: {change.reason}.")
-        elif _is_quiet(change):
-            told.notes.append(f"Message {place + 1} is a test or a replay by its sender; nothing follows from it.")
-        else:
-            changes.append(AppliedChange(change, "preview", message_id, message_key("preview", message_id), 0, at))
-    return changes
-
-
-def _is_quiet(change: Change) -> bool:
-    return change.is_test or change.is_replay
+def _message(place: int, message: Json) -> Message:
+    return Message(
+        NAME,
+        f"{NAME}-{place}",
+        received_at(message),
+        is_authentic=True,
+        profile_hint=None,
+        has_fresh_id=False,
+        body=dumps(message),
+    )
 
 
 def _bench(hub: Installation, wish: Wish, now: Micros) -> tuple[Bench, Mapping[str, str]]:
@@ -175,17 +173,17 @@ def _fitting(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Json
 def _connection(wish: Wish) -> Connection:
     plain = {name: value for name, value in wish.settings.items() if not name.startswith(HOSTS)}
     return Connection(
-        id="preview",
+        id=NAME,
         role="destination",
         connector=wish.destination,
-        name="preview",
+        name=NAME,
         source_key=None,
         settings=plain,
         secrets={},
         hosts={},
         mapping=wish.destination,
         mapping_patch="",
-        mapping_hash="preview",
+        mapping_hash=NAME,
         currency="USD",
         retry_unknown=False,
         status="active",
