@@ -28,7 +28,7 @@ settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VAL
 mapping_option = click.option("--mapping", metavar="NAME", help="Follow this mapping instead of the connector's own.")
 patch_option = click.option(
     "--patch",
-    type=click.File(encoding="utf-8"),
+    type=click.File(encoding="utf-8", errors="replace"),
     help="YAML over the mapping, for this connection alone; an empty file takes it away.",
 )
 
