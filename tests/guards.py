@@ -55,6 +55,7 @@ def _left_open(item: pytest.Function) -> list[str]:
     try:
         item.funcargs = {}  # the last test's
         gc.collect()
+        gc.freeze()  # what is still there outlives this module: it is not looked at again
     finally:
         sys.unraisablehook = before
     return found

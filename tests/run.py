@@ -7,6 +7,7 @@ environment; these end with their supervisor.)
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -25,7 +26,12 @@ PATIENCE_S = 2.0
 
 
 def folder() -> Path:
-    """Where this run keeps what outlives a test: data of servers. Removed after the run."""
+    """Where this run keeps what outlives a test: data of servers. Removed after the run.
+
+    Benchmarks start hubs too: without a test run it begins here, and ends with this process.
+    """
+    if NAME not in os.environ:
+        atexit.register(end, begin())
     return Path(os.environ[NAME])
 
 

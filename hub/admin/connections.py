@@ -18,6 +18,7 @@ from hub.core.ids import new_token
 from hub.distributions import store as distributions
 from hub.distributions import syncs
 from hub.ledger.store import record_audit
+from hub.outbox.engine.lane import AUTH, AUTH_AGAIN
 from hub.outbox.queue import operate
 from hub.outbox.tables import DELIVERY
 from hub.registry import store
@@ -119,6 +120,11 @@ def resume(database: Database, now: Micros, connection: Connection, actor: str) 
     """Take up a connection, and its paused routes, again."""
     store.resume(database, connection.id, now)
     record_audit(database, now, actor, f"{connection.role}.resumed", connection.name, {"id": connection.id})
+
+
+def is_paused_for_credentials(connection: Connection) -> bool:
+    """Whether refused credentials paused it, or some of its routes: once they are good again it may go on."""
+    return connection.paused_reason.startswith((AUTH, AUTH_AGAIN)) or bool(connection.paused_routes)
 
 
 def remove(database: Database, now: Micros, connection: Connection, actor: str) -> int:

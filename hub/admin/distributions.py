@@ -11,9 +11,12 @@ from sqlalchemy import Connection as Database
 
 from hub.admin.views import with_times
 from hub.campaigns import store as campaigns
-from hub.core.clock import Micros
+from hub.core import clock
+from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
 from hub.distributions import store
+from hub.distributions.rules import trigger_of
+from hub.distributions.timing import next_at
 from hub.distributions.values import Distribution, Target
 from hub.ledger.store import record_audit
 from hub.registry import store as registry
@@ -63,9 +66,17 @@ def distribution_json(hub: Installation, database: Database, distribution: Distr
         }
         for target in distribution.targets
     ]
+    shown["next_at"] = _next_firing(distribution)
     if distribution.campaign_id:
         shown["campaign"] = campaigns.get(database, distribution.campaign_id).name
     return shown
+
+
+def _next_firing(distribution: Distribution) -> str | None:
+    """When it runs by itself next; None for one that is paused, runs by hand only, or is over."""
+    now = clock.now()
+    at = next_at(trigger_of(distribution.trigger), distribution.created_at, now) if distribution.is_enabled else None
+    return None if at is None else iso(at)
 
 
 def change_status(database: Database, now: Micros, name: str, action: str, actor: str) -> Distribution:

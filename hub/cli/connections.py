@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 import click
@@ -11,6 +13,7 @@ from hub.cli.filters import Span
 from hub.cli.support import (
     ACTOR,
     as_json,
+    ask_to_send,
     confirm_or_exit,
     json_or_text,
     mapping_option,
@@ -30,6 +33,7 @@ from hub.core.database import read, write
 from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
+from hub.sdk.values import Finding
 
 NAME = click.argument("name")
 SYNCED = click.argument("operation", type=click.Choice(["profiles", "events", "audience", "consent"]))
@@ -72,11 +76,23 @@ def add_source(
 @settings_option
 @mapping_option
 @patch_option
+@click.option(
+    "--check/--no-check", "checks", default=True, show_default=True, help="Ask the vendor about the credentials."
+)
 @as_json
 def add_destination(
-    connector: str, name: str, pairs: tuple[str, ...], mapping: str | None, patch: TextIO | None, json_: bool
+    connector: str,
+    name: str,
+    pairs: tuple[str, ...],
+    mapping: str | None,
+    patch: TextIO | None,
+    checks: bool,
+    json_: bool,
 ) -> None:
-    """Add a destination. `--set hosts.<name>=URL` sends to a sandbox instead of the vendor."""
+    """Add a destination, and check its credentials. `--set hosts.<name>=URL` sends to a sandbox instead of the vendor.
+
+    It is added whatever the check finds, also where the vendor cannot be reached now.
+    """
     from hub.admin import connections
     from hub.admin.mapping_choice import Choice
 
@@ -86,7 +102,8 @@ def add_destination(
             hub, database, clock.now(), connector, name, parse_pairs(pairs), ACTOR, choice
         )
     print_fields(connections.describe(hub, added), json_=json_)
-    tell_prepared(hub, added)
+    if not checks or _tell_checked(hub, added):
+        tell_prepared(hub, added)
 
 
 def _shared(group: click.Group, role: str) -> None:
@@ -260,18 +277,29 @@ _shared(destinations, "destination")
 
 @destinations.command()
 @NAME
+@click.option(
+    "--resume", "resumes", is_flag=True, help="If they are good, resume one that is paused for its credentials."
+)
 @as_json
-def check(name: str, json_: bool) -> None:
-    """Ask the vendor whether the credentials are good, with its harmless call."""
-    from hub.outbox.wire.checks import check_destination
+def check(name: str, resumes: bool, json_: bool) -> None:
+    """Ask the vendor whether the credentials are good, with its harmless call. One paused for them can then be resumed."""
+    from hub.admin import connections
 
     hub = open_hub()
     with read(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
-    found = hub.connectors.get(connection.connector)
-    if found is None or found.destination_class is None:
-        raise ConfigurationError(f"The connector {connection.connector!r} cannot be used here; see `hub doctor`.")
-    print_findings(check_destination(found.destination_class, connection, hub.settings), json_=json_)
+    print_findings(_checked(hub, connection), json_=json_)
+    if not connections.is_paused_for_credentials(connection):
+        return
+    asks = not resumes and not json_ and sys.stdin.isatty()
+    if resumes or (asks and click.confirm(f"{connection.name!r} is paused for its credentials. Resume it?")):
+        with write(hub.engine) as database:
+            connections.resume(database, clock.now(), connection, ACTOR)
+        echo(f"{connection.name} is resumed.", err=True)
+    elif not asks:
+        echo(
+            f"It is paused for its credentials still; `hub destinations resume {connection.name}` resumes it.", err=True
+        )
 
 
 @destinations.command()
@@ -296,6 +324,7 @@ def prepare(name: str, json_: bool) -> None:
 )
 @click.option("--backfill", is_flag=True, help="Send everybody who is there already too, quietly, as the limits allow.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; count what --backfill would send.")
+@click.option("--yes", is_flag=True, help="Do not count and ask before --backfill.")
 @as_json
 def sync(
     name: str,
@@ -304,6 +333,7 @@ def sync(
     events: tuple[str, ...],
     backfill: bool,
     dry_run: bool,
+    yes: bool,
     json_: bool,
 ) -> None:
     """Keep one in step from now on: with each profile, membership or consent that changes, or each event that comes."""
@@ -313,12 +343,17 @@ def sync(
         raise ConfigurationError("--dry-run counts what --backfill would send; give both.")
     hub, now = open_hub(), clock.now()
     options = {key: json_or_text(value) for key, value in parse_pairs(pairs).items()}
-    if dry_run:
+    if dry_run or (backfill and not yes):
         with read(hub.engine) as database:
             connection = _existing(hub, database, "destination", name)
         counts = syncs.count_backfill(hub, now, connection, operation, options=options)
-        print_fields(counts, json_=json_)
-        return
+        if dry_run:
+            print_fields(counts, json_=json_)
+            return
+        if counts["deliveries"]:
+            ask_to_send(
+                f"{counts['deliveries']} deliveries to {counts['people']} people who are there already", yes=yes
+            )
     with write(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
         added = syncs.add_sync(hub, database, now, connection, operation, ACTOR, options=options, events=list(events))
@@ -344,6 +379,31 @@ def unsync(name: str, operation: str) -> None:
     if not is_gone:
         raise ConfigurationError(f"{connection.name!r} has no sync of {operation}.")
     echo(f"{connection.name}: {operation} is no longer synced.")
+
+
+def _checked(hub: Installation, connection: Connection) -> Sequence[Finding]:
+    """What the vendor says of the credentials. Raises ConfigurationError if the connector cannot be used."""
+    from hub.outbox.wire.checks import check_destination
+
+    found = hub.connectors.get(connection.connector)
+    if found is None or found.destination_class is None:
+        raise ConfigurationError(f"The connector {connection.connector!r} cannot be used here; see `hub doctor`.")
+    return check_destination(found.destination_class, connection, hub.settings)
+
+
+def _tell_checked(hub: Installation, connection: Connection) -> bool:
+    """Check a destination that was added just now, beside the command's own answer; whether all is well."""
+    findings = _checked(hub, connection)
+    for finding in findings:
+        echo(f"{finding.level}: {finding.text}", err=True)
+    is_well = all(finding.level != "error" for finding in findings)
+    if not is_well:
+        echo(
+            f"It was added all the same. Correct it with `hub destinations set {connection.name} --set KEY=VALUE`, then"
+            f" `hub destinations check {connection.name}` and `hub destinations prepare {connection.name}`.",
+            err=True,
+        )
+    return is_well
 
 
 def _existing(hub: Installation, database: Database, role: str, name: str) -> Connection:

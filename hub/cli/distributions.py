@@ -25,7 +25,7 @@ from hub.sdk.errors import ConfigurationError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 EMPTY = "No distribution yet; `hub distributions add --name NAME --to CONNECTION:OPERATION` adds one."
-COLUMNS = ["id", "name", "is_enabled", "trigger", "targets", "campaign"]
+COLUMNS = ["id", "name", "is_enabled", "next_at", "campaign", "targets"]
 
 
 @click.group()

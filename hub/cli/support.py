@@ -28,7 +28,7 @@ settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VAL
 mapping_option = click.option("--mapping", metavar="NAME", help="Follow this mapping instead of the connector's own.")
 patch_option = click.option(
     "--patch",
-    type=click.File(encoding="utf-8"),
+    type=click.File(encoding="utf-8", errors="replace"),
     help="YAML over the mapping, for this connection alone; an empty file takes it away.",
 )
 
@@ -145,8 +145,8 @@ def ask_to_send(what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"This would send {what} again; give --yes to do it, or --dry-run to count only.")
-    confirm_or_exit(f"Send {what} again?", yes=False)
+        raise ConfigurationError(f"This would send {what}; give --yes to do it, or --dry-run to count only.")
+    confirm_or_exit(f"Send {what}?", yes=False)
 
 
 def confirm_or_exit(question: str, *, yes: bool, ask: Callable[..., bool] = click.confirm) -> None:

@@ -23,7 +23,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return CliRunner().invoke(hub, list(arguments))
 
     settings = ("--set", "base_url=https://rest.fra-01.braze.eu", "--set", "api_key=k")
-    assert run("destinations", "add", "braze", "--name", "crm", *settings).exit_code == 0
+    assert run("destinations", "add", "braze", "--name", "crm", "--no-check", *settings).exit_code == 0
     return run
 
 
@@ -48,6 +48,17 @@ def test_a_backfill_is_counted_then_started_and_shown(cli):
     started = cli("destinations", "sync", "crm", "profiles", "--backfill", "--json")
     assert json.loads(started.stdout)["backfill"]["state"] == "open"
     assert syncs(cli)[0]["backfill"]["id"] == json.loads(started.stdout)["backfill"]["id"]
+
+
+def test_everybody_is_sent_only_after_they_were_counted_and_that_was_confirmed(cli, monkeypatch):
+    counts = {"people": 2, "deliveries": 3}
+    monkeypatch.setattr("hub.admin.syncs.count_backfill", lambda *_, **__: counts)
+    refused = cli("destinations", "sync", "crm", "profiles", "--backfill")
+    assert refused.exit_code == 1
+    assert "This would send 3 deliveries to 2 people who are there already; give --yes" in refused.stderr
+    assert syncs(cli) == []
+    assert cli("destinations", "sync", "crm", "profiles", "--backfill", "--yes").exit_code == 0
+    assert syncs(cli)[0]["backfill"]["state"] == "open"
 
 
 def test_a_destination_that_needs_nothing_prepared_says_so(cli):

@@ -105,7 +105,9 @@ def load(text: str, file: str) -> Node:
         mark = Mark(file, at.line + 1, at.column + 1) if at else Mark(file, 1, 1)
         raise MappingFileInvalid([problem(mark, "", _words(error))]) from None
     except yaml.YAMLError as error:
-        raise MappingFileInvalid([problem(Mark(file, 1, 1), "", f"the text is not YAML: {error}")]) from None
+        raise MappingFileInvalid(
+            [problem(Mark(file, 1, 1), "", f"the text is not YAML: {str(error).splitlines()[0]}")]
+        ) from None
 
 
 def _words(error: yaml.MarkedYAMLError) -> str:

@@ -43,7 +43,16 @@ def test_text_from_outside_is_data(written: str, shown: str, capsys: pytest.Capt
 
 def test_a_person_with_such_an_id_breaks_no_list(shell: Shell) -> None:
     crm = shell.json(
-        "destinations", "add", "braze", "--name", "crm", "--set", "base_url=https://x.example", "--set", "api_key=k"
+        "destinations",
+        "add",
+        "braze",
+        "--name",
+        "crm",
+        "--no-check",
+        "--set",
+        "base_url=https://x.example",
+        "--set",
+        "api_key=k",
     )
     delivery = NewDelivery(crm["id"], Operation.PROFILES, "[/red]\x1b[2J\x1b]0;t\x07", at=1)
     with write(shell.installation.engine) as database:
