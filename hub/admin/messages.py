@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection as Database
@@ -13,9 +14,12 @@ from hub.admin.sync_log import completed, everyone, shown_messages, shown_runs
 from hub.admin.views import with_times
 from hub.core.clock import Micros
 from hub.core.database import read
+from hub.core.filters import RecordFilter
 from hub.distributions import syncs
 from hub.distributions.values import Sync
 from hub.inbox import seen
+from hub.inbox.queue import Inbox
+from hub.inbox.refused import KEPT
 from hub.inbox.seen import Key
 from hub.inbox.values import Message, StoredMessage
 from hub.ledger import store as ledger
@@ -92,6 +96,23 @@ def preview_message(hub: Installation, key: Key, destination: str | None = None)
     if not wanted:
         notes.append("No destination has a sync, so nothing follows from any message; see `hub destinations sync`.")
     return {"requests": requests, "notes": list(dict.fromkeys(notes))}
+
+
+def refused_requests(
+    hub: Installation, database: Database, inbox: Inbox, wanted: RecordFilter, limit: int, now: Micros
+) -> list[dict[str, Any]]:
+    """Refused requests that are kept still, newest first: why, which headers, and the body up to a bound. They are not
+    authentic: whoever knows the URL may have sent them."""
+    sources = {each.id: each for each in registry.every(database, hub.vault, "source")}
+    horizon = max(now - KEPT, wanted.since or 0)
+    shown = []
+    for request in inbox.refused(replace(wanted, since=horizon), limit):
+        source = sources.get(request.connection_id)
+        secrets = source.secrets.values() if source else ()
+        body = shown_body(request.body, secrets, is_masked=hub.settings.mask_bodies)
+        row = with_times(request._asdict()) | {"headers": loads(request.headers), "body": body}
+        shown.append({**row, "connection": source.name if source else request.connection_id})
+    return shown
 
 
 def _stored(database: Database, key: Key) -> StoredMessage:

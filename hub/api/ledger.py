@@ -8,6 +8,7 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from hub.admin.filters import NAMES, distribution_id, filter_of
 from hub.admin.ids import deliveries_named, find_delivery, find_run
+from hub.admin.messages import refused_requests
 from hub.admin.sync_log import (
     DELIVERY_STATES,
     RUN_KINDS,
@@ -149,6 +150,16 @@ def refusals() -> Response:
     with read(services().engine) as database:
         wanted = filter_of(RecordFilter, services().hub, database, replace(given, since=since), "source")
         return jsonify(refusals=refusals_json(database, services().inbox.refusals(wanted)))
+
+
+@ledger.get("/refusals/requests")
+def refused() -> Response:
+    """?connection=&reason=&text=&since=&until=&limit=: a few of the refused requests of the last hour, with their bodies."""
+    expect_query("connection", "reason", "text", "limit", *SPAN)
+    hub, inbox = services().hub, services().inbox
+    with read(hub.engine) as database:
+        wanted = filter_of(RecordFilter, hub, database, asked(None), "source")
+        return jsonify(requests=refused_requests(hub, database, inbox, wanted, limit(), clock.now()))
 
 
 @ledger.get("/audit")

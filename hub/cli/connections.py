@@ -13,6 +13,7 @@ from hub.cli.filters import Span
 from hub.cli.support import (
     ACTOR,
     as_json,
+    ask_to_send,
     confirm_or_exit,
     json_or_text,
     mapping_option,
@@ -323,6 +324,7 @@ def prepare(name: str, json_: bool) -> None:
 )
 @click.option("--backfill", is_flag=True, help="Send everybody who is there already too, quietly, as the limits allow.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; count what --backfill would send.")
+@click.option("--yes", is_flag=True, help="Do not count and ask before --backfill.")
 @as_json
 def sync(
     name: str,
@@ -331,6 +333,7 @@ def sync(
     events: tuple[str, ...],
     backfill: bool,
     dry_run: bool,
+    yes: bool,
     json_: bool,
 ) -> None:
     """Keep one in step from now on: with each profile, membership or consent that changes, or each event that comes."""
@@ -340,12 +343,17 @@ def sync(
         raise ConfigurationError("--dry-run counts what --backfill would send; give both.")
     hub, now = open_hub(), clock.now()
     options = {key: json_or_text(value) for key, value in parse_pairs(pairs).items()}
-    if dry_run:
+    if dry_run or (backfill and not yes):
         with read(hub.engine) as database:
             connection = _existing(hub, database, "destination", name)
         counts = syncs.count_backfill(hub, now, connection, operation, options=options)
-        print_fields(counts, json_=json_)
-        return
+        if dry_run:
+            print_fields(counts, json_=json_)
+            return
+        if counts["deliveries"]:
+            ask_to_send(
+                f"{counts['deliveries']} deliveries to {counts['people']} people who are there already", yes=yes
+            )
     with write(hub.engine) as database:
         connection = _existing(hub, database, "destination", name)
         added = syncs.add_sync(hub, database, now, connection, operation, ACTOR, options=options, events=list(events))

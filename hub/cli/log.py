@@ -221,7 +221,7 @@ def replay_deliveries(
     done = replays.replay_deliveries(hub, wanted, now, ACTOR, is_dry=True)
     if done["matching"] and not dry_run:
         noun = "delivery" if done["matching"] == 1 else "deliveries"
-        ask_to_send(f"{done['matching']} {noun} ({wanted.status})", yes=yes)
+        ask_to_send(f"{done['matching']} {noun} ({wanted.status}) again", yes=yes)
         done = replays.replay_deliveries(
             hub, wanted, now, ACTOR, per_s=per_second, is_quiet=quiet, is_forced=force, is_dry=False
         )

@@ -16,6 +16,8 @@ from hub.cli.lines import lines, print_record, warning
 from hub.cli.support import ACTOR, as_json, confirm_or_exit, open_hub, print_fields, print_json
 from hub.core import clock
 from hub.core.database import read
+from hub.core.filters import RecordFilter
+from hub.core.prefixes import short
 from hub.inbox.values import MessageFilter
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError
@@ -138,6 +140,36 @@ def replay(ids: tuple[str, ...], connection: str | None, json_: bool) -> None:
     hub = open_hub()
     wanted = _wanted(hub, Asked(connection=connection), ids)
     print_fields(replay_messages(hub, wanted, clock.now(), ACTOR, is_dry=False), json_=json_)
+
+
+@messages.command()
+@filtered(without=["status", "source_id"])
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@as_json
+def refused(asked: Asked, limit: int, json_: bool) -> None:
+    """Show requests that were refused in the last hour, newest first: a few of each source, reason and minute, with
+    their headers and body. `hub ledger refusals` counts them all."""
+    from hub.admin.bodies import pretty
+    from hub.admin.messages import refused_requests
+    from hub.inbox.sql import open_inbox
+
+    hub = open_hub()
+    inbox = open_inbox(hub.settings, hub.engine)
+    try:
+        with read(hub.engine) as database:
+            wanted = filter_of(RecordFilter, hub, database, asked, "source")
+            rows = refused_requests(hub, database, inbox, wanted, limit, clock.now())
+    finally:
+        inbox.close()
+    if json_:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo("  ".join([row["received_at"], short(row["id"]), row["connection"], row["reason"], row["path"]]))
+        _section("headers", "\n".join(f"{name}: {value}" for name, value in row["headers"].items()))
+        _section(f"body ({row['size']} bytes)", pretty(row["body"]))
+    if not rows:
+        click.echo("None.", err=True)
 
 
 def _wanted(hub: Installation, asked: Asked, ids: tuple[str, ...], *, is_warned: bool = False) -> MessageFilter:

@@ -145,8 +145,8 @@ def ask_to_send(what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"This would send {what} again; give --yes to do it, or --dry-run to count only.")
-    confirm_or_exit(f"Send {what} again?", yes=False)
+        raise ConfigurationError(f"This would send {what}; give --yes to do it, or --dry-run to count only.")
+    confirm_or_exit(f"Send {what}?", yes=False)
 
 
 def confirm_or_exit(question: str, *, yes: bool, ask: Callable[..., bool] = click.confirm) -> None:

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     history_days: int = Field(
         default=90, gt=0, description="Days for which ended deliveries, attempts and sync runs are kept."
     )
+    keep_refused: bool = Field(
+        default=True, description="Keep the bodies of a few refused requests of each source and minute, for an hour."
+    )
     mask_bodies: bool = Field(
         default=False,
         description="Show message bodies, and what they say of people, with every value masked: for those who must not see it.",

@@ -14,7 +14,8 @@ from hub.core.settings import Settings
 from hub.inbox.body import check_depth, inflate
 from hub.inbox.headers import kept_headers
 from hub.inbox.queue import Inbox
-from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest
+from hub.inbox.refused import kept_request
+from hub.inbox.values import UNKNOWN_SOURCE, AcceptedRequest, RefusedRequest
 from hub.sdk.contract import Source
 from hub.sdk.errors import Busy, InboundError, MethodNotAllowed, PayloadInvalid, TooLarge
 from hub.sdk.values import Erasure, ErasureRequest, InboundRequest, Question, Received, Reply
@@ -108,6 +109,7 @@ class Door:
         self._erasures = erasures
         self._body_limit = settings.body_limit
         self._inflated_limit = settings.inflated_limit
+        self._keeps_refused = settings.keep_refused
 
     def answer(self, key: str, http: HttpRequest, now: Micros) -> Reply:
         """What the sender is told. A 2xx to a request with messages means that they are on disk."""
@@ -128,9 +130,17 @@ class Door:
             return self._accept(door, request, self._received(key, door, request), now)
         except InboundError as error:
             error = explained(door.source, http, error)
-            self._inbox.refuse(door.connection_id, error.key, now)
+            self._inbox.refuse(door.connection_id, error.key, now, self._keep(door, error, request, now))
             REFUSED.labels(error.key).inc()
             return refusal(door.source, request or _inbound(http, b"", b"", now), error)
+
+    def _keep(
+        self, door: SourceDoor, error: InboundError, request: InboundRequest | None, now: Micros
+    ) -> Callable[[], RefusedRequest] | None:
+        """What makes the part of a refused request that is kept. Of one that comes again anyway, or was not read: nothing."""
+        if request is None or not request.body or not self._keeps_refused or isinstance(error, Busy):
+            return None
+        return lambda: kept_request(door.connection_id, error.key, request.path, request.headers, request.body, now)
 
     def _received(self, key: str, door: SourceDoor, request: InboundRequest) -> Received:
         """What the source makes of a request. Before it refuses one, it is asked as it is set up now: its secret may have

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -14,9 +15,12 @@ from hub.core.clock import MINUTE, Micros
 from hub.core.database import is_passing
 from hub.core.logging import logger
 from hub.inbox.codec import EncodedRow
+from hub.inbox.refused import PER_MINUTE
+from hub.inbox.values import RefusedRequest
 from hub.sdk.errors import Busy
 
 RefusalKey = tuple[str, str, Micros]
+Keep = Callable[[], RefusedRequest]
 
 
 class Store(Protocol):
@@ -24,7 +28,7 @@ class Store(Protocol):
 
     def add_rows(self, rows: Sequence[EncodedRow]) -> None: ...
 
-    def add_refusals(self, counts: Mapping[RefusalKey, int]) -> None: ...
+    def add_refusals(self, counts: Mapping[RefusalKey, int], kept: Sequence[RefusedRequest]) -> None: ...
 
     def announce(self) -> None:
         """After a commit, once its senders are answered: wake who applies messages."""
@@ -47,6 +51,7 @@ class Store(Protocol):
 GROUP = 256  # requests of one transaction at most
 REFUSALS_S = 1.0  # refusals are written this often at most: forged requests must not buy writes
 ANSWER_S = 8.0  # senders give up after 5 to 15 seconds; the result of a commit that takes longer is unknown to them
+KEPT_WAITING = 100  # refused requests held until the next write, at most
 REFUSAL_KEYS = 10_000  # counts held while the store is down; beyond it minutes are no longer told apart
 
 log = logger("inbox")
@@ -75,6 +80,8 @@ class GroupCommit:
         self._store = store
         self._queue: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._refusals: dict[RefusalKey, int] = {}
+        self._kept: list[RefusedRequest] = []  # refused requests to be written with the counts
+        self._kept_counts: Counter[RefusalKey] = Counter()  # of the latest minute
         self._guard = threading.Lock()  # of _refusals and _thread
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -93,18 +100,28 @@ class GroupCommit:
         if ticket.error is not None:
             raise Busy from ticket.error
 
-    def refuse(self, connection_id: str, reason: str, now: Micros) -> None:
-        """Count a refusal in memory; it is written within about a second."""
+    def refuse(self, connection_id: str, reason: str, now: Micros, keep: Keep | None = None) -> None:
+        """Count a refusal in memory; it is written within about a second. Of a few per minute the request itself is kept:
+        `keep` makes it, and is not called for the others."""
         if self._thread is None:
             self._start()
         key = (connection_id, reason, now - now % MINUTE)
         with self._guard:
             is_first = not self._refusals
+            if keep is not None and self._has_room(key):
+                self._kept.append(keep())
             if key not in self._refusals and len(self._refusals) >= REFUSAL_KEYS:
                 key = (connection_id, reason, 0)
             self._refusals[key] = self._refusals.get(key, 0) + 1
         if is_first:
             self._queue.put(_NUDGE)
+
+    def _has_room(self, key: RefusalKey) -> bool:
+        """Whether another request of this source, reason and minute is kept."""
+        if key not in self._kept_counts and any(minute != key[2] for _, _, minute in self._kept_counts):
+            self._kept_counts.clear()
+        self._kept_counts[key] += 1
+        return self._kept_counts[key] <= PER_MINUTE and len(self._kept) < KEPT_WAITING
 
     def close(self) -> None:
         """Write what is queued, then stop."""
@@ -185,10 +202,11 @@ class GroupCommit:
         self._refusals_at = time.monotonic()
         with self._guard:
             counts, self._refusals = self._refusals, {}
+            kept, self._kept = self._kept, []
         if not counts:
             return
         try:
-            self._store.add_refusals(counts)
+            self._store.add_refusals(counts, kept)
         except SQLAlchemyError as error:
             log.warning("refusals could not be written; they are kept for the next try", why=type(error).__name__)
             with self._guard:

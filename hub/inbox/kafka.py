@@ -21,14 +21,14 @@ from hub.core.logging import logger
 from hub.core.settings import Settings
 from hub.inbox import kafka_positions as positions
 from hub.inbox.codec import encode
-from hub.inbox.commit import GroupCommit
+from hub.inbox.commit import GroupCommit, Keep
 from hub.inbox.kafka_admin import LOOK_S
 from hub.inbox.kafka_producer import DOWN, KafkaStore, fits
 from hub.inbox.kafka_reader import Place, TopicReader
 from hub.inbox.kafka_record import message_of
 from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Claim, Inbox, Superseded, Unreachable
-from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
+from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal, RefusedRequest
 from hub.ledger.retention import carry
 from hub.sdk.errors import Busy, ConfigurationError, Overloaded, TooLarge
 
@@ -106,8 +106,8 @@ class KafkaInbox:
             raise TooLarge("A message is larger than a record of the inbox may be; see HUB_KAFKA_MESSAGE_BYTES.")
         self._commit.append(encode(request))
 
-    def refuse(self, connection_id: str, reason: str, now: Micros) -> None:
-        self._commit.refuse(connection_id, reason, now)
+    def refuse(self, connection_id: str, reason: str, now: Micros, keep: Keep | None = None) -> None:
+        self._commit.refuse(connection_id, reason, now, keep)
 
     # ── applying ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -170,6 +170,12 @@ class KafkaInbox:
 
     def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
         return self._before.refusals(wanted)
+
+    def refused(self, wanted: RecordFilter = EVERY, limit: int = 50) -> list[RefusedRequest]:
+        return self._before.refused(wanted, limit)
+
+    def forget_refused(self, before: Micros) -> int:
+        return self._before.forget_refused(before)
 
     def prune(self, refusals_before: Micros) -> int:
         return self._before.prune(refusals_before) + self._truncate()

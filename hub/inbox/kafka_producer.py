@@ -17,6 +17,8 @@ from hub.inbox.kafka_record import HEAD_BYTES, InboxRecord, records_of
 from hub.inbox.kafka_topic import Topic, connect_config
 from hub.inbox.queue import Unreachable
 from hub.inbox.refusals import add_refusals
+from hub.inbox.refused import add_refused
+from hub.inbox.values import RefusedRequest
 from hub.sdk.errors import Busy, ConfigurationError
 
 if TYPE_CHECKING:
@@ -61,9 +63,10 @@ class KafkaStore:
         self._fail()
         raise Busy(f"{DOWN} ({acks.error.str() if acks.error is not None else 'no word from the client'})")
 
-    def add_refusals(self, counts: Mapping[RefusalKey, int]) -> None:
+    def add_refusals(self, counts: Mapping[RefusalKey, int], kept: Sequence[RefusedRequest]) -> None:
         with write(self._engine) as connection:
             add_refusals(connection, counts)
+            add_refused(connection, kept)
 
     def announce(self) -> None:
         """The readers wait at the brokers."""

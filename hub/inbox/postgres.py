@@ -21,10 +21,11 @@ from hub.core.filters import EVERY, RecordFilter
 from hub.core.wakeup import MESSAGES, wake
 from hub.inbox import kafka_positions
 from hub.inbox.codec import EncodedRow, decode, encode
-from hub.inbox.commit import GroupCommit, RefusalKey
+from hub.inbox.commit import GroupCommit, Keep, RefusalKey
 from hub.inbox.refusals import add_refusals, forget_refusals, list_refusals
+from hub.inbox.refused import add_refused, forget_refused, list_refused
 from hub.inbox.tables import INBOX, request, tally
-from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
+from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal, RefusedRequest
 from hub.sdk.errors import Overloaded
 
 BATCH_BYTES = 8_388_608  # a batch ends here even below its limit of messages: bodies are held in memory
@@ -86,9 +87,10 @@ class PostgresStore:
             connection.exec_driver_sql(_INSERT, columns)
             _add_to_tally(connection, accepted=sum(row.message_count for row in rows))
 
-    def add_refusals(self, counts: Mapping[RefusalKey, int]) -> None:
+    def add_refusals(self, counts: Mapping[RefusalKey, int], kept: Sequence[RefusedRequest]) -> None:
         with write(self._engine) as connection:
             add_refusals(connection, counts)
+            add_refused(connection, kept)
 
     def announce(self) -> None:
         wake(self._engine, MESSAGES)
@@ -130,8 +132,8 @@ class PostgresInbox:
             raise Overloaded
         self._commit.append(encode(accepted))
 
-    def refuse(self, connection_id: str, reason: str, now: Micros) -> None:
-        self._commit.refuse(connection_id, reason, now)
+    def refuse(self, connection_id: str, reason: str, now: Micros, keep: Keep | None = None) -> None:
+        self._commit.refuse(connection_id, reason, now, keep)
 
     @contextmanager
     def batch(self, limit: int) -> Iterator[PostgresClaim]:
@@ -150,6 +152,13 @@ class PostgresInbox:
 
     def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
         return list_refusals(self._engine, wanted)
+
+    def refused(self, wanted: RecordFilter = EVERY, limit: int = 50) -> list[RefusedRequest]:
+        return list_refused(self._engine, wanted, limit)
+
+    def forget_refused(self, before: Micros) -> int:
+        with write(self._engine) as connection:
+            return forget_refused(connection, before)
 
     def prune(self, refusals_before: Micros) -> int:
         with write(self._engine) as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from hub.core.clock import Micros
 from hub.core.filters import EVERY, RecordFilter
-from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal
+from hub.inbox.values import AcceptedRequest, InboxTerms, Message, Refusal, RefusedRequest
 from hub.sdk.errors import HubError
 
 
@@ -67,8 +67,11 @@ class Inbox(Protocol):
         """Returns when the request is on disk. Raises Busy when it may not be."""
         ...
 
-    def refuse(self, connection_id: str, reason: str, now: Micros) -> None:
-        """Count a refusal; written with the next commit, within about a second. Never waits."""
+    def refuse(
+        self, connection_id: str, reason: str, now: Micros, keep: Callable[[], RefusedRequest] | None = None
+    ) -> None:
+        """Count a refusal; written with the next commit, within about a second. Never waits. `keep` makes what is kept of
+        the request, for a few of each source, reason and minute."""
         ...
 
     def batch(self, limit: int) -> AbstractContextManager[Claim]:
@@ -91,6 +94,14 @@ class Inbox(Protocol):
 
     def refusals(self, wanted: RecordFilter = EVERY) -> list[Refusal]:
         """Refusals of the minutes that match, oldest first."""
+        ...
+
+    def refused(self, wanted: RecordFilter = EVERY, limit: int = 50) -> list[RefusedRequest]:
+        """Refused requests that are kept still and match, newest first."""
+        ...
+
+    def forget_refused(self, before: Micros) -> int:
+        """Delete the refused requests that were received before a time; how many."""
         ...
 
     def prune(self, refusals_before: Micros) -> int:

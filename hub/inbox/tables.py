@@ -45,7 +45,22 @@ refusal = Table(
     Column("minute", BigInteger, primary_key=True),  # the time its minute began; 0 when it is no longer known
     Column("count", BigInteger, nullable=False),
 )
-"""How many requests were refused, by source, reason and minute: nothing else of them is kept."""
+"""How many requests were refused, by source, reason and minute."""
+
+refused = Table(
+    "refused_request",
+    INBOX,
+    Column("id", String(26), primary_key=True),
+    Column("connection_id", String(26), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("path", String(200), nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("refused_request_by_age", "received_at"),
+)
+"""A few refused requests per source, reason and minute, for an hour: what the sender did wrong can be looked at."""
 
 tally = Table(
     "inbox_tally",

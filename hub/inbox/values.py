@@ -50,6 +50,19 @@ class Refusal:
     count: int
 
 
+class RefusedRequest(NamedTuple):
+    """One refused request, as far as it is kept: for an hour, a few per source, reason and minute."""
+
+    id: str
+    connection_id: str
+    reason: str
+    received_at: Micros
+    path: str  # below the source key
+    headers: str  # JSON
+    size: int  # of the whole body, in bytes
+    body: bytes  # cut
+
+
 class InboxTerms(NamedTuple):
     """The inbox's part of the ledger equation, in messages."""
 

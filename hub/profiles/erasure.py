@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from hub.core.bulk import select_by, table
 from hub.core.clock import Micros
@@ -46,6 +46,12 @@ def erased(connection: Connection, source_ids: Iterable[str], digest: Digest) ->
     hashes = {digest(source_id): source_id for source_id in source_ids}
     rows = select_by(connection, "SELECT hash FROM tombstone WHERE lifted_at IS NULL AND hash", sorted(hashes))
     return {hashes[row[0]] for row in rows}
+
+
+def latest(connection: Connection) -> Micros | None:
+    """When somebody was erased last."""
+    found: Micros | None = connection.scalar(select(func.max(_TOMBSTONE.c.at)))
+    return found
 
 
 def erase(connection: Connection, source_id: str, now: Micros, digest: Digest) -> Erased:

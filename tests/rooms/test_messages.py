@@ -9,14 +9,18 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.admin.dismissals import dismiss_messages
-from hub.admin.messages import message_page, preview_message
+from hub.admin.messages import message_page, preview_message, refused_requests
 from hub.admin.replays import replay_messages
 from hub.core import clock
-from hub.core.clock import DAY, iso
+from hub.core.clock import DAY, HOUR, iso
 from hub.core.database import read
+from hub.core.filters import RecordFilter
+from hub.inbox.accept import Door, HttpRequest, SourceDoor
 from hub.inbox.headers import kept_headers
 from hub.inbox.values import AcceptedRequest, MessageFilter
 from hub.ledger import store as ledger
+from hub.runtime.erasing.requested import RememberedErasures
+from hub.runtime.live.connections import LiveConnections
 from hub.runtime.upkeep.housekeeping import tidy
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
@@ -198,3 +202,48 @@ def test_the_headers_of_its_request_are_kept_but_no_secret_and_nobodys_address(w
     assert len(kept_headers({f"x-{number}-{'y' * 50}": "" for number in range(99)})) < 2_000
     whole.erases("ada")
     assert not [place for place in whole.places("segment/1.0") if place.startswith("message.")]
+
+
+def refuses(whole: Whole, body: bytes = b'{"userId":"ada"}', **settings: Any) -> None:
+    """A webhook with a wrong signature comes to the door."""
+    hub = whole.hub
+    live = LiveConnections(hub)
+    connection = live.snapshot().connections[whole.web.id]
+    door = SourceDoor(whole.web.id, live.snapshot().sources[whole.web.id])
+    taking = Door(whole.inbox, lambda _: door, hub.settings.model_copy(update=settings), RememberedErasures(hub))
+    headers = {"content-type": "application/json", "x-signature": "wrong"}
+    reply = taking.answer(
+        str(connection.source_key), HttpRequest("POST", "", {}, headers, "", lambda _: body), clock.now()
+    )
+    assert reply.status == 401
+    whole.inbox.close()  # what is counted is written
+
+
+def refused(whole: Whole, **wanted: Any) -> list[dict[str, Any]]:
+    with read(whole.engine) as database:
+        filters = RecordFilter(**wanted)
+        return refused_requests(whole.hub, database, whole.inbox, filters, 9, clock.now())
+
+
+def test_a_refused_request_is_seen_for_an_hour_without_its_secrets(whole: Whole) -> None:
+    refuses(whole)
+    (shown,) = refused(whole, reason="signature_invalid", since=clock.now() - DAY)
+    assert (shown["body"], shown["connection"]) == ({"userId": "ada"}, whole.web.name)
+    assert shown["headers"] == {"content-type": "application/json", "x-signature": "***"}
+    tidy(whole.hub, whole.inbox, clock.now())
+    assert refused(whole)
+    tidy(whole.hub, whole.inbox, clock.now() + HOUR)
+    assert refused(whole) == []
+
+
+def test_no_refused_body_outlives_an_erasure(whole: Whole) -> None:
+    refuses(whole)
+    whole.erases("ada")
+    tidy(whole.hub, whole.inbox, clock.now())
+    assert refused(whole) == []
+
+
+def test_refused_bodies_are_not_kept_where_the_setting_says_so(whole: Whole) -> None:
+    refuses(whole, keep_refused=False)
+    assert refused(whole) == []
+    assert whole.inbox.refusals()

@@ -50,6 +50,17 @@ def test_a_backfill_is_counted_then_started_and_shown(cli):
     assert syncs(cli)[0]["backfill"]["id"] == json.loads(started.stdout)["backfill"]["id"]
 
 
+def test_everybody_is_sent_only_after_they_were_counted_and_that_was_confirmed(cli, monkeypatch):
+    counts = {"people": 2, "deliveries": 3}
+    monkeypatch.setattr("hub.admin.syncs.count_backfill", lambda *_, **__: counts)
+    refused = cli("destinations", "sync", "crm", "profiles", "--backfill")
+    assert refused.exit_code == 1
+    assert "This would send 3 deliveries to 2 people who are there already; give --yes" in refused.stderr
+    assert syncs(cli) == []
+    assert cli("destinations", "sync", "crm", "profiles", "--backfill", "--yes").exit_code == 0
+    assert syncs(cli)[0]["backfill"]["state"] == "open"
+
+
 def test_a_destination_that_needs_nothing_prepared_says_so(cli):
     done = cli("destinations", "prepare", "crm")
     assert (done.exit_code, done.stdout[:4]) == (0, "ok: ")

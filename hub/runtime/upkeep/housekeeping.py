@@ -7,12 +7,14 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from hub.core.clock import DAY, Micros
-from hub.core.database import write
+from hub.core.database import read, write
+from hub.inbox import refused
 from hub.inbox import retention as seen
 from hub.inbox.queue import Inbox
 from hub.ledger import retention as ledger
 from hub.ledger.store import record_audit
 from hub.outbox.queue import operate
+from hub.profiles import erasure
 from hub.registry import store as registry
 from hub.runtime.process.installation import Installation
 
@@ -27,6 +29,7 @@ def tidy(hub: Installation, inbox: Inbox, now: Micros) -> dict[str, int]:
     seen_before = now - settings.seen_days * DAY
     history_before = now - settings.history_days * DAY
     return {
+        "refused": inbox.forget_refused(max(now - refused.KEPT, _latest_erasure(hub))),
         "queue": _until_done(lambda: inbox.prune(seen_before)),
         "bodies": _pieces(hub, lambda database: seen.strip_bodies(database, body_before, PIECE)),
         "messages": _pieces(hub, lambda database: seen.prune(database, seen_before, PIECE, ledger.carry)),
@@ -43,6 +46,12 @@ def _drop_secrets(hub: Installation, now: Micros) -> int:
         for one in dropped:
             record_audit(database, now, "housekeeping", f"{one.role}.previous_secret_dropped", one.name, {"id": one.id})
     return len(dropped)
+
+
+def _latest_erasure(hub: Installation) -> Micros:
+    """Nobody can tell whom a refused body is about, so after an erasure all go that came before it."""
+    with read(hub.engine) as database:
+        return erasure.latest(database) or 0
 
 
 def _pieces(hub: Installation, remove: Callable[[Connection], int]) -> int:

@@ -164,6 +164,7 @@ def test_every_list_takes_the_same_filters_and_ids_by_their_beginning(ended: Api
     assert [row["id"] for row in ended.get("/hub/v1/sync-runs", status="failed", text="NOON")["sync_runs"]] == [run]
     assert ended.get("/hub/v1/refusals", connection="X" * 26, reason="r", text="t", until="1h") == {"refusals": []}
     ended.refused("GET", "/hub/v1/deliveries?since=yesteryear")
+    assert ended.get("/hub/v1/refusals/requests", reason="r", text="t", until="1h", limit=3) == {"requests": []}
 
     replayed = ended.post("/hub/v1/deliveries/replay", {"ids": [dead["id"][:25]], "since": "1h"}, 202)
     assert replayed == {"matching": 1, "replayed": 1}

@@ -14,8 +14,9 @@ from hub.core.clock import MINUTE
 from hub.core.database import write
 from hub.core.filters import RecordFilter
 from hub.inbox import commit, sqlite
+from hub.inbox.refused import PER_MINUTE, kept_request
 from hub.inbox.sql import Inbox
-from hub.inbox.values import AcceptedRequest, Refusal
+from hub.inbox.values import AcceptedRequest, Refusal, RefusedRequest
 from hub.sdk.errors import Busy, Overloaded
 from hub.sdk.values import RawMessage
 from tests.rooms.inbox.conftest import CONNECTION, NOW, accepted, apply, ids, terms, until
@@ -222,3 +223,24 @@ def full_disk(inbox: Inbox) -> Iterator[None]:
     inbox._store.release()  # so that the writer takes its connection anew
     yield
     pages = 1_000_000
+
+
+def test_of_refused_requests_a_few_are_kept_whatever_a_forger_sends(inbox):
+    made = []
+
+    def keep() -> RefusedRequest:
+        made.append(1)
+        return kept_request(CONNECTION, "signature_invalid", "/v1/\0", {"cookie": "c"}, b"x" * 99_999, NOW)
+
+    for _ in range(1_000):
+        inbox.refuse(CONNECTION, "signature_invalid", NOW, keep)
+    until(lambda: sum(refusal.count for refusal in inbox.refusals()) == 1_000)
+    kept = inbox.refused()
+    assert len(kept) == len(made) == PER_MINUTE
+    assert {(len(one.body), one.size, one.headers) for one in kept} == {(16_384, 99_999, '{"cookie":"***"}')}
+    inbox.refuse(CONNECTION, "signature_invalid", NOW + MINUTE, keep)
+    until(lambda: len(inbox.refused()) == PER_MINUTE + 1)
+    assert inbox.refused(RecordFilter(reason="other")) == inbox.refused(RecordFilter(until=NOW)) == []
+    assert len(inbox.refused(RecordFilter(connection_id=CONNECTION, text="SIGNATURE"), 2)) == 2
+    assert inbox.forget_refused(NOW + 1) == PER_MINUTE + 1
+    assert inbox.refused() == []

@@ -12,6 +12,7 @@ from hub.core.clock import SECOND
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.inbox import seen
+from hub.inbox.refused import kept_request
 from hub.inbox.sql import open_inbox
 from hub.inbox.values import AcceptedRequest, SeenRow
 from hub.ledger import store as ledger
@@ -221,6 +222,20 @@ def test_messages_are_listed_shown_dismissed_and_replayed(busy: Shell) -> None:
     assert busy.run("messages", "dismiss", "--reason", "no_mapping", "--because", "x", given="n\n").exit_code == 1
     dismissed = busy.json("messages", "dismiss", "--reason", "no_mapping", "--because", "x", "--yes")
     assert dismissed == {"matching": 1, "dismissed": 1}
+
+
+def test_refused_requests_are_shown_with_what_was_sent(busy: Shell) -> None:
+    hub = busy.installation
+    inbox = open_inbox(hub.settings, hub.engine)
+    headers = {"content-type": "text/plain", "x-signature": "s"}
+    sent = kept_request("C" * 26, "signature_invalid", "/v1", headers, b"no json", clock.now())
+    inbox.refuse("C" * 26, "signature_invalid", clock.now(), lambda: sent)
+    inbox.close()
+    told = busy.text("messages", "refused", "--reason", "signature_invalid", "--since", "1h")
+    assert told.splitlines()[0].endswith(f"{sent.id[:16]}  {'C' * 26}  signature_invalid  /v1")
+    assert "  content-type: text/plain\n  x-signature: ***\n\nbody (7 bytes):\n  no json\n" in told
+    assert busy.json("messages", "refused", "--until", "1h") == []
+    assert "None." in busy.run("messages", "refused", "--text", "other").stderr
 
 
 def test_a_replay_that_matches_nothing_says_where_it_looked(busy: Shell) -> None:
