@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from hub.inbox.sql import open_inbox
 from hub.runtime.erasing.requested import RememberedErasures
 from hub.runtime.live.connections import LiveConnections
 from hub.runtime.process.installation import Installation
-from hub.runtime.process.lifeline import watch_parent
+from hub.runtime.process.lifeline import at_end, watch_parent
 
 
 def create() -> Any:
@@ -31,13 +30,13 @@ def create() -> Any:
     watch_parent()
     hub = Installation(settings)
     inbox = open_inbox(settings, hub.engine)
-    atexit.register(inbox.close)
+    at_end(inbox.close)
     _leave_heartbeats(hub)
     live = LiveConnections(hub)
     live.snapshot()  # loads the connectors in use before anybody is told that the hub is ready
     app = build(Services(hub, inbox, live))
     uploads = app.extensions[UPLOADS]
-    atexit.register(uploads.close)
+    at_end(uploads.close)
     uploads.wake()  # an earlier process may have left some
     return app
 
@@ -98,4 +97,4 @@ def _leave_heartbeats(hub: Installation) -> None:
     restart = partial(os.kill, os.getppid(), signal.SIGTERM)  # the server this worker serves
     alive = heartbeats(hub.engine, "web", restart, partial(report_of, hub))
     alive.__enter__()
-    atexit.register(alive.__exit__, None, None, None)
+    at_end(partial(alive.__exit__, None, None, None))

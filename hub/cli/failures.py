@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 
 from pydantic import ValidationError
-from sqlalchemy.exc import ArgumentError
 
 from hub.core.database import is_passing, is_unfit
 from hub.core.settings import Settings
@@ -20,8 +19,6 @@ def sentence(error: Exception) -> str | None:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "HUB_" + "_".join(map(str, first["loc"])).upper()
         return f"{name} is not usable: {first['msg'][:1].lower()}{first['msg'][1:]}; `hub settings` describes it."
-    if isinstance(error, ArgumentError):
-        return "HUB_DATABASE_URL is not a database URL; it is written as postgresql://user:password@host/name."
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return "HUB_DATABASE_URL needs the PostgreSQL driver; install switchboard-hub[postgres]."
     if is_passing(error):

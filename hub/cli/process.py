@@ -42,7 +42,8 @@ def serve() -> None:
     installation.engine.dispose()
     load()
     tell = echo if is_terminal else logging.logger("runtime").info
-    supervise(stop, listener, each_round=Readiness(settings, tell).look)
+    on_end = (lambda ended: echo(str(ended))) if is_terminal else None
+    supervise(stop, listener, each_round=Readiness(settings, tell).look, on_end=on_end)
 
 
 @click.command()

@@ -21,7 +21,8 @@ from hub.sdk.json import dumps, loads_storable
 from hub.sdk.values import Finding
 
 ACTOR = "cli"
-READS = ("list", "show", "log", "versions", "links")  # commands that make nothing, whatever they are asked
+READS = ("list", "show", "log", "versions", "links", "find", "check", "refusals", "refused", "preview", "profiles")
+REPEATS = ("messages", "deliveries", "reload")  # `hub replay …` and `hub connectors reload`
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 settings_option = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
@@ -44,12 +45,12 @@ max_bad = click.option(
 def open_hub() -> Installation:
     """The installation of this environment, its tables made if this is the first command.
 
-    A command that only reads makes none: it says that there is no hub yet, and reads an empty one.
+    A command that only reads, or repeats what is there, makes none: it says that there is no hub yet, and reads an empty one.
     """
     from hub.runtime.process.migrate import migrate
 
     installation = Installation(Settings())
-    if not installation.is_made and click.get_current_context().info_name in READS:
+    if not installation.is_made and click.get_current_context().info_name in READS + REPEATS:
         installation = _empty(installation.settings)
     migrate(installation)
     return installation

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from hub.core import wakeup
@@ -35,14 +35,25 @@ ENGINES = ("postgresql", "sqlite")
 PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOMEM")
 
 
-def open_database(url: str) -> Engine:
-    """An engine for a URL such as `sqlite:///path` or `postgresql://user@host/name`. Raises ConfigurationError for others."""
-    parsed = make_url(url)
+def parse_url(url: str) -> URL:
+    """A database URL in its parts. Raises ConfigurationError, without the URL: it may hold a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
+        raise ConfigurationError(
+            "HUB_DATABASE_URL is not a database URL; it is written as postgresql://user:password@host/name."
+        ) from None
     if parsed.get_backend_name() not in ENGINES:
         raise ConfigurationError(
             f"HUB_DATABASE_URL names {parsed.get_backend_name()}; the hub keeps its state in PostgreSQL"
             " (postgresql://user:password@host/name) or, where it is empty, in SQLite."
         )
+    return parsed
+
+
+def open_database(url: str) -> Engine:
+    """An engine for a URL such as `sqlite:///path` or `postgresql://user@host/name`. Raises ConfigurationError for others."""
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, hide_parameters=True

@@ -33,6 +33,7 @@ def test_the_hub_stops_within_ten_seconds_and_leaves_no_process(hub: SharedHub) 
     _, alive = psutil.wait_procs(children, timeout=1)
     assert took_s < 10
     assert not alive
+    assert "The hub is not running: no role leaves heartbeats." in hub.cli("doctor", fails=True).stdout
 
 
 def test_a_role_that_dies_is_started_again(hub: SharedHub) -> None:

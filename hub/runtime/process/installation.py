@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
-from hub.core.database import open_database
+from hub.core.database import open_database, parse_url
 from hub.core.secrets import Vault, open_vault
 from hub.core.settings import Settings
 from hub.mapping.versions.files import Folders
@@ -28,7 +27,7 @@ class Installation:
     @property
     def is_made(self) -> bool:
         """Whether there is anything to open yet: asking never makes it. A PostgreSQL database is taken to be there."""
-        url = make_url(self.settings.state_url)
+        url = parse_url(self.settings.state_url)
         return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
     @cached_property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
+from multiprocessing.util import Finalize
 from types import FrameType
 
 PARENT_ENV = "HUB_PARENT_PID"  # set by whoever starts a role; the role exits when that process is gone
@@ -35,6 +37,14 @@ def watch_parent(stop: threading.Event | None = None) -> None:
         return
     thread = threading.Thread(target=_watch, args=(int(parent), stop), name="lifeline", daemon=True)
     thread.start()
+
+
+def at_end(callback: Callable[[], object]) -> None:
+    """Call it when this process ends in good order; the last one given comes first.
+
+    For the web worker, which is forked by multiprocessing: before Python 3.13 that asks no `atexit`.
+    """
+    Finalize(None, callback, exitpriority=0)
 
 
 def _watch(parent: int, stop: threading.Event | None) -> None:

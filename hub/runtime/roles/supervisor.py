@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from setproctitle import setproctitle
 
@@ -86,6 +86,20 @@ class Child:
         return delay
 
 
+class Ended(NamedTuple):
+    """A role that ended by itself, with its exit code, or minus the signal that ended it."""
+
+    role: str
+    status: int
+    again_in_s: float
+    failures: int
+
+    def __str__(self) -> str:
+        how = f"with exit code {self.status}" if self.status > 0 else f"by {signal.Signals(-self.status).name}"
+        when = f"in {self.again_in_s:g} s" if self.again_in_s else "at once"
+        return f"The role {self.role} ended {how}; it starts again {when}."
+
+
 def load() -> None:
     """Load the code of all roles, so that they need not. Call once, before the first fork and after `metrics.prepare`."""
     for name in CODE:
@@ -101,17 +115,19 @@ def supervise(
     roles: Sequence[str] = ROLES,
     *,
     each_round: Callable[[], None] = lambda: None,
+    on_end: Callable[[Ended], None] | None = None,
 ) -> None:
     """Keep every role running until `stop` is set, then stop them all within STOP_S seconds.
 
     The listener stays open here: while the web role starts again, senders wait instead of being turned away.
+    `on_end` tells of a role that ended by itself; without it the log does.
     `each_round` is called every LOOK_S; it runs in this process, which forks, so it leaves no thread and no connection.
     """
     children = [Child(role) for role in roles]
     while not stop.is_set():
         now = time.monotonic()
         for child in children:
-            _look_after(child, now, listener)
+            _look_after(child, now, listener, on_end or _log_end)
         each_round()
         stop.wait(LOOK_S)
     listener.close()
@@ -141,7 +157,17 @@ def _become(child: Child, parent: int, listener: socket.socket) -> NoReturn:
         os._exit(status)
 
 
-def _look_after(child: Child, now: float, listener: socket.socket) -> None:
+def _log_end(ended: Ended) -> None:
+    logger("runtime").error(
+        "role ended; it is started again",
+        ended=ended.role,
+        status=ended.status,
+        again_in_s=ended.again_in_s,
+        failures=ended.failures,
+    )
+
+
+def _look_after(child: Child, now: float, listener: socket.socket, on_end: Callable[[Ended], None]) -> None:
     if child.pid is None:
         if now >= child.start_at:
             child.start(now, listener)
@@ -154,9 +180,7 @@ def _look_after(child: Child, now: float, listener: socket.socket) -> None:
         logger("runtime").info("role starts again", role_name=child.role)
         return
     delay = child.schedule_restart(now, status)
-    logger("runtime").error(
-        "role ended; it is started again", ended=child.role, status=status, again_in_s=delay, failures=child.failures
-    )
+    on_end(Ended(child.role, status, delay, child.failures))
 
 
 def _stop(children: Sequence[Child]) -> None:

@@ -45,6 +45,7 @@ def test_settings_are_listed_without_what_they_hide(shell: Shell) -> None:
         ({"HUB_PORT": "many"}, "HUB_PORT is not usable"),
         ({"HUB_SEEN_DAYS": "0"}, "HUB_SEEN_DAYS is not usable"),
         ({"HUB_DATABASE_URL": "the-password"}, "HUB_DATABASE_URL is not a database URL"),
+        ({"HUB_DATABASE_URL": "postgresql://hub:the-password@x:port/y"}, "HUB_DATABASE_URL is not a database URL"),
         ({"HUB_DATABASE_URL": "nonsense://hub:the-password@x/y"}, "HUB_DATABASE_URL names nonsense"),
         ({"HUB_DATABASE_URL": "postgresql://hub:the-password@127.0.0.1:1/hub"}, "cannot be reached"),
         ({"HUB_DATA_DIR": "/dev/null/hub"}, "/dev/null"),
@@ -403,6 +404,22 @@ def test_a_command_that_only_reads_makes_no_hub(shell: Shell, line: str) -> None
     assert (result.exit_code, result.stdout.strip()) in {(0, "[]"), (0, "")}
     assert f"There is no hub in {nowhere} yet" in result.stderr
     assert not nowhere.exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["ledger check", "replay messages", "replay deliveries", "connectors reload", "destinations check braze"]
+)
+def test_a_command_that_looks_or_repeats_makes_no_hub(shell: Shell, line: str) -> None:
+    nowhere = shell.folder / "not-here-yet"
+    assert f"There is no hub in {nowhere} yet" in shell.run(*line.split(), HUB_DATA_DIR=str(nowhere)).stderr
+    assert not nowhere.exists()
+
+
+def test_where_there_is_no_hub_nothing_is_backed_up(shell: Shell) -> None:
+    nowhere, copies = shell.folder / "not-here-yet", shell.folder / "copies"
+    assert f"There is no hub in {nowhere}" in shell.error("backup", str(copies), HUB_DATA_DIR=str(nowhere))
+    assert not nowhere.exists()
+    assert not copies.exists()
 
 
 @pytest.mark.parametrize("command", [("serve",), ("run", "web")])
