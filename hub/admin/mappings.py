@@ -8,12 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection as Database
 
-from hub.mapping.check import check_file
+from hub.admin.filters import connection_id
+from hub.core.database import read as read_database
+from hub.mapping.check import check_file, check_read
+from hub.mapping.language.document import Node
 from hub.mapping.language.problems import Problem
 from hub.mapping.model import Json
-from hub.mapping.versions.files import names
+from hub.mapping.versions.files import names, read
 from hub.mapping.versions.version import resolve
 from hub.registry import store
+from hub.registry.values import Connection
 from hub.runtime.process.installation import Installation
 from hub.sdk.errors import ConfigurationError, MappingInvalid
 
@@ -29,6 +33,23 @@ def check(hub: Installation, name_or_path: str) -> Sequence[Problem]:
     path = path_of(hub, name_or_path)
     name = path.parent.name if path.name == "mapping.yaml" else path.stem
     return check_file(path, _targets(hub, name), hub.folders)
+
+
+def check_patch(hub: Installation, connection: Connection, patch: str, called: str) -> Sequence[Problem]:
+    """What is wrong with the mapping of a connection once this patch lies over it. A patch needs no `connector:`."""
+    targets = _targets(hub, connection.connector) if connection.role == "destination" else None
+    return check_read(lambda: patched_mapping(hub, connection, patch, called), targets, called)
+
+
+def patched_mapping(hub: Installation, connection: Connection, patch: str, called: str) -> Node:
+    """The mapping that a connection would follow with this patch, as it would be applied. Raises MappingInvalid."""
+    return read(connection.mapping, patch, hub.folders, called).document
+
+
+def of_connection(hub: Installation, name: str, role: str | None = None) -> Connection:
+    """The connection of this name or id. Raises ConfigurationError if there is none, or a source and a destination."""
+    with read_database(hub.engine) as database:
+        return store.get(database, hub.vault, connection_id(hub, database, name, role))
 
 
 def path_of(hub: Installation, name_or_path: str) -> Path:

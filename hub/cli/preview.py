@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hub.profiles.rules.schemas import Schemas
 
 INPUT = click.File("r", encoding="utf-8", errors="replace", lazy=True)
-FILE = click.argument("file", type=INPUT, default="-")
 
 
 @click.command()

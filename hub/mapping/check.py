@@ -26,13 +26,18 @@ def check_file(path: Path, targets: Mapping[str, JsonSchema] | None, folders: Fo
 
     `targets` are the vendor's fields by operation: names the file writes and the vendor does not take are problems.
     """
+    return check_read(lambda: read_file(path, folders or Folders()).document, targets, str(path))
+
+
+def check_read(read: Callable[[], Node], targets: Mapping[str, JsonSchema] | None, called: str) -> list[Problem]:
+    """The same of whatever `read` gives, such as a mapping with a patch over it."""
     try:
-        document = read_file(path, folders or Folders()).document
+        document = read()
         check(document)
     except MappingFileInvalid as error:
         return sorted(error.problems)
     except MappingInvalid as error:
-        return [Problem(str(path), 1, 1, "", str(error))]
+        return [Problem(called, 1, 1, "", str(error))]
     return sorted(
         found
         for operation, schema in (targets or {}).items()

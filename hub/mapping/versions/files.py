@@ -60,12 +60,13 @@ class Source(NamedTuple):
     files: tuple[Stamp, ...]
 
 
-def read(name: str, patch: str, folders: Folders) -> Source:
-    """The mapping of this name with a connection's patch over it. Raises MappingInvalid, with file, line and column."""
+def read(name: str, patch: str, folders: Folders, called: str = "patch of the connection") -> Source:
+    """The mapping of this name with a connection's patch over it. Raises MappingInvalid, with file, line and column;
+    `called` stands for the patch's file."""
     source = _read_named(name, folders, frozenset())
     if not patch.strip():
         return source
-    over = load(patch, "patch of the connection")
+    over = load(patch, called)
     _expect_map(over)
     return Source(patched(source.document, over), source.files)
 
