@@ -13,7 +13,7 @@ PLAIN = frozenset(
 )  # fmt: skip
 """Kept as they are. Of all others only the name: a signature, a key or a cookie is a secret, an address is somebody's."""
 LEFT_OUT = frozenset({"content-length", "connection"})
-MAX_VALUE, MAX_CHARS = 200, 1_000
+MAX_VALUE, MAX_CHARS = 200, 700
 
 
 def kept_headers(headers: Mapping[str, str]) -> str:

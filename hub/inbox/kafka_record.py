@@ -10,7 +10,7 @@ from hub.inbox.codec import EncodedRow, bounded_id, decode
 from hub.inbox.values import Message
 from hub.sdk.json import dumps, loads
 
-HEAD_BYTES = 8_192  # more than any head and key: ids have 128 characters, a hint and headers are cut
+HEAD_BYTES = 8_192  # more than any head and key: ids have 128 characters, a hint has 200, headers 700, of up to 7 bytes
 MAX_HINT = 200
 FOREIGN = "-"
 """Under this connection stands a record that the hub did not write; it ends in quarantine."""

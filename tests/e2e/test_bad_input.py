@@ -78,7 +78,12 @@ def test_what_cannot_be_read_or_is_not_authentic_is_refused_in_time_and_counted(
         lambda: found if _total(found := refusals(hub)) == len(cases) else None,
         what="every refusal being counted",
     )
-    assert {each["reason"] for each in counted} == {"payload_invalid", "signature_invalid", "too_large"}
+    assert {each["reason"] for each in counted} == {
+        "payload_invalid",
+        "signature_invalid",
+        "signature_missing",
+        "too_large",
+    }
     assert hub.balanced()["accepted"] == 0
 
 

@@ -18,8 +18,10 @@ from hub.app import build
 from hub.core import clock
 from hub.core.database import read, write
 from hub.inbox import kafka as kafka_inbox
+from hub.inbox.headers import PLAIN, kept_headers
 from hub.inbox.kafka import KafkaInbox
 from hub.inbox.kafka_doctor import examine
+from hub.inbox.kafka_record import HEAD_BYTES
 from hub.inbox.values import AcceptedRequest
 from hub.profiles import requests
 from hub.runtime.erasing.person import erasure_in_queue
@@ -254,13 +256,14 @@ def test_records_that_the_hub_did_not_write_end_in_quarantine_and_stop_nobody(wh
     assert (terms["applied"], terms["quarantined"]) == (2, len(values) + 2)
 
 
-def test_a_message_that_just_fits_is_taken_whatever_its_id_and_hint_hold(opened, kafka):
+def test_a_message_that_just_fits_is_taken_whatever_its_id_hint_and_headers_hold(opened, kafka):
     whole = opened(kafka, kafka_message_bytes=50_000)
-    room = 50_000 - 4_096 - len(b'{"filler":""}')
+    room = 50_000 - HEAD_BYTES - len(b'{"filler":""}')
     for number, odd in enumerate(["\x01", "\U0001f600", "x", '"']):
         body = b'{"filler":"%b"}' % (b"x" * room)
         message = RawMessage(body, f"{number}" + odd * 127, odd * 10_000)
-        whole.inbox.append(AcceptedRequest(whole.web.id, clock.now(), [message]))
+        headers = kept_headers(dict.fromkeys(sorted(PLAIN), odd * 10_000))
+        whole.inbox.append(AcceptedRequest(whole.web.id, clock.now(), [message], headers))
     applies(whole, 4)
 
 

@@ -158,6 +158,22 @@ def test_a_campaign_that_cannot_be_is_refused_with_a_sentence(ready: Api) -> Non
     assert [each["name"] for each in ready.get("/hub/v1/campaigns")] == ["spring"]
 
 
+def test_campaigns_and_codes_end_as_by_command(api: Api) -> None:
+    api.post("/hub/v1/campaigns", {"name": "bought", "kind": "imported"})
+    path = "/hub/v1/campaigns/bought"
+    api.post(f"{path}/codes", {"codes": ["A", "B", "C", "D"]})
+    api.refused("POST", f"{path}/codes", {"codes": ["\x00", "E"], "max_bad": 0})
+
+    assert api.post(f"{path}/codes/retire", {"codes": ["A"]}, status=200) == {"codes_retired": 1}
+    assert api.post(f"{path}/codes/remove", {"codes": ["B"]}, status=200) == {"codes_removed": 1}
+    assert api.post(f"{path}/codes/remove", {"codes": None}, status=200) == {"codes_removed": 2}
+    api.refused("POST", f"{path}/codes/remove", {"codes": ["A"]})
+    retired = api.post(f"{path}/retire", status=200)
+    assert (retired["free"], retired["retired"], bool(retired["retired_at"])) == (0, 1, True)
+    assert api("DELETE", path).json == {"removed": True, "codes_removed": 1}
+    api.refused("GET", path, status=404)
+
+
 def test_the_value_of_a_campaign_may_be_any_json(api: Api) -> None:
     for number, value in enumerate([None, 0, "", [], {"a": [1, {"b": None}]}, 1.5, 2**63, "é🎁"]):
         added = api.post("/hub/v1/campaigns", {"name": f"c{number}", "value": value})

@@ -87,9 +87,9 @@ def test_a_scripted_answer_takes_the_place_of_the_simulators(acme, tmp_path):
 @pytest.mark.parametrize(
     ("expect", "words"),
     [
-        ("error: Forbidden", "the refusal is 'SignatureInvalid'"),
-        ("error: SignatureInvalid, reply: {status: 403}", "the reply.status is 401"),
-        ("error: SignatureInvalid, messages: [{dedup_key: a}]", "there are 0 messages"),
+        ("error: Forbidden", "the refusal is 'SignatureMissing'"),
+        ("error: SignatureMissing, reply: {status: 403}", "the reply.status is 401"),
+        ("error: SignatureMissing, messages: [{dedup_key: a}]", "there are 0 messages"),
     ],
 )
 def test_a_sources_case_fails_with_the_difference(feed, tmp_path, expect, words):

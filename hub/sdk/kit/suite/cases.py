@@ -79,24 +79,32 @@ class Case:
     given: Mapping[str, Json]
     expect: Mapping[str, Json]
     file: Path
+    line: int = 1
 
 
 def load_cases(files: Sequence[Path]) -> list[Case]:
     """Every case of these files. Raises CheckFailed for a file that holds no well-formed cases, or an id twice."""
     cases: list[Case] = []
     for file in files:
-        entries = yaml.load(file.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader that knows fewer types
+        text = file.read_text("utf-8")
+        entries = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that knows fewer types
         require(isinstance(entries, list), f"{file.name} must hold a list of cases")
-        for entry in entries:
+        for entry, line in zip(entries, _lines(text), strict=True):
             missing = [name for name in REQUIRED if not isinstance(entry, dict) or not entry.get(name)]
-            require(not missing, f"{file.name}: a case lacks {', '.join(missing)}")
+            require(not missing, f"{file}:{line}: a case lacks {', '.join(missing)}")
             unknown = sorted(set(entry) - set(REQUIRED))
-            require(not unknown, f"{file.name}: the case {entry['id']} has unknown keys {', '.join(unknown)}")
-            cases.append(Case(file=file, **entry))
+            require(not unknown, f"{file}:{line}: the case {entry['id']} has unknown keys {', '.join(unknown)}")
+            cases.append(Case(file=file, line=line, **entry))
     ids = [case.id for case in cases]
     twice = sorted({one for one in ids if ids.count(one) > 1})
     require(not twice, f"these case ids appear twice: {', '.join(twice)}")
     return cases
+
+
+def _lines(text: str) -> list[int]:
+    """Where each entry of a list begins."""
+    root = yaml.compose(text, Loader=_Loader)
+    return [] if root is None else [one.start_mark.line + 1 for one in root.value]
 
 
 def run_case(subject: Subject, case: Case) -> None:
@@ -107,7 +115,7 @@ def run_case(subject: Subject, case: Case) -> None:
         else:
             _run_outbound(subject, case)
     except CheckFailed as failed:
-        raise CheckFailed(f"{case.file.name}, {case.id}: {failed}. Success means: {case.success}") from None
+        raise CheckFailed(f"{case.file}:{case.line}: {case.id}: {failed}. Success means: {case.success}") from None
 
 
 class _Loader(yaml.SafeLoader):
