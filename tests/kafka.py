@@ -29,6 +29,10 @@ ONE_BY_ONE = "batch.num.messages=1"
 so where ends are counted a batch may hold one record only."""
 
 
+SOON = 5
+"""Rounds of the loop from letting a client in to serving it."""
+
+
 class Line:
     """Forwards connections on `port` to `target`. Cut, it keeps them open and silent; closed, it refuses new ones.
 
@@ -70,6 +74,12 @@ class Line:
 
     async def _hang_up(self) -> None:
         if self._server is not None:
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening)
+            for _ in range(
+                SOON
+            ):  # asyncio drops, unclosed, whom a server let in that closes before they have a transport
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
         while self._serving:  # also those that were just let in, or are leaving
