@@ -14,6 +14,7 @@ from hub.admin.sync_log import MESSAGE_STATES, shown_messages
 from hub.cli.filters import filtered
 from hub.cli.lines import lines, print_record, warning
 from hub.cli.support import ACTOR, as_json, confirm_or_exit, open_hub, print_fields, print_json
+from hub.cli.terminal import echo
 from hub.core import clock
 from hub.core.database import read
 from hub.core.filters import RecordFilter
@@ -53,7 +54,7 @@ def list_(asked: Asked, warned: bool, limit: int, json_: bool) -> None:
     for row in rows:
         print_record({"kind": "message", **row}, json_=False)
     if not rows:
-        click.echo("None.", err=True)
+        echo("None.", err=True)
 
 
 @messages.command()
@@ -89,7 +90,7 @@ def preview(message: str, connection: str | None, destination: str | None) -> No
     for request in found["requests"]:
         print_json(request)
     for note in found["notes"]:
-        click.echo(note, err=True)
+        echo(note, err=True)
     if not found["requests"]:
         raise ConfigurationError("Nothing would be sent.")
 
@@ -123,7 +124,7 @@ def dismiss(
         done = dismiss_messages(hub, wanted, because, now, ACTOR)
     print_fields(done, json_=json_)
     if not done["matching"]:
-        click.echo("No message matches among those that are quarantined; only those can be dismissed.", err=True)
+        echo("No message matches among those that are quarantined; only those can be dismissed.", err=True)
 
 
 @messages.command()
@@ -165,11 +166,11 @@ def refused(asked: Asked, limit: int, json_: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        click.echo("  ".join([row["received_at"], short(row["id"]), row["connection"], row["reason"], row["path"]]))
+        echo("  ".join([row["received_at"], short(row["id"]), row["connection"], row["reason"], row["path"]]))
         _section("headers", "\n".join(f"{name}: {value}" for name, value in row["headers"].items()))
         _section(f"body ({row['size']} bytes)", pretty(row["body"]))
     if not rows:
-        click.echo("None.", err=True)
+        echo("None.", err=True)
 
 
 def _wanted(hub: Installation, asked: Asked, ids: tuple[str, ...], *, is_warned: bool = False) -> MessageFilter:
@@ -187,7 +188,7 @@ def _print_page(page: Mapping[str, Any]) -> None:
 
     print_fields({name: page[name] for name in TOP}, json_=False)
     for one in page["warnings"]:
-        click.echo(f"warning: {warning(one, page['schema_hash'])}")
+        echo(f"warning: {warning(one, page['schema_hash'])}")
     if page["headers"]:
         _section("headers", "\n".join(f"{name}: {value}" for name, value in page["headers"].items()))
     _section("body", "Not kept." if page["body"] is None else pretty(page["body"]))
@@ -202,9 +203,9 @@ def _print_page(page: Mapping[str, Any]) -> None:
 
 
 def _section(title: str, text: str) -> None:
-    click.echo(f"\n{title}:")
+    echo(f"\n{title}:")
     for line in text.splitlines():
-        click.echo(f"  {line}")
+        echo(f"  {line}")
 
 
 def _origin(field: str, origin: Mapping[str, Any]) -> str:

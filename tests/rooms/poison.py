@@ -72,6 +72,7 @@ OURS = {
     "publication": "id occasion_id distribution_id campaign_id",
     "pushed": "connection_id",
     "refusal": "connection_id reason",
+    "refused_request": "id connection_id reason",
     "remembered": "connection_id",
     "sync": "connection_id operation",
     "sync_run": "id kind connection_id distribution_id counts result",
@@ -107,6 +108,7 @@ SENDERS = {
     "profile": "source_id fields",
     "profile_link": "loser survivor",
     "pushed": "fields source_id",
+    "refused_request": "path",
 }
 """What sources send."""
 
@@ -149,6 +151,9 @@ COPIES = {
     "remembered": "source_id",
 }
 """Copies of other columns, or made of them."""
+
+ESCAPED = {"message": "headers", "refused_request": "headers"}
+"""JSON of texts as they came: what no row can hold stands escaped in it."""
 
 NOT_KEPT = {"delivery": "token", "remembered": "ids"}
 """Ids of vendors, which are not kept where they cannot be kept as they are."""

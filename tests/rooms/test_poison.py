@@ -14,6 +14,8 @@ import pytest
 from hub.campaigns import store as campaigns
 from hub.core import clock
 from hub.core.database import write
+from hub.inbox.headers import kept_headers
+from hub.inbox.refused import kept_request
 from hub.inbox.tables import INBOX
 from hub.inbox.values import AcceptedRequest
 from hub.mapping.language.document import load
@@ -21,6 +23,7 @@ from hub.profiles import requests
 from hub.runtime.process.schema import metadata
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.values import RawMessage
+from tests.harness import eventually
 from tests.rooms import poison
 from tests.rooms.poison import HALF, NUL, POISON, named, reached, text_columns, unstorable
 from tests.rooms.test_importing import Files
@@ -28,7 +31,7 @@ from tests.rooms.whole import Whole
 
 WAYS = (
     poison.OURS, poison.OPERATORS, poison.SENDERS, poison.VENDORS, poison.FILES, poison.ERASURES, poison.KEYS,
-    poison.COPIES, poison.NOT_KEPT,
+    poison.COPIES, poison.ESCAPED, poison.NOT_KEPT,
 )  # fmt: skip
 
 
@@ -66,12 +69,19 @@ def test_what_sources_send_is_stored_as_far_as_it_can_be(whole: Whole):
         {"type": "alias", "userId": f"new {POISON}", "previousId": "eve"},
         {"type": POISON, "userId": "ada"},
     )
-    whole.inbox.append(AcceptedRequest(whole.web.id, clock.now(), [RawMessage(b"{}", POISON, POISON)]))
+    headers = kept_headers({"user-agent": POISON, POISON: POISON})
+    for message_id in (POISON, "another"):
+        message = RawMessage(b"{}", message_id, POISON)
+        whole.inbox.append(AcceptedRequest(whole.web.id, clock.now(), [message], headers))
+    refused = kept_request(whole.web.id, "payload_invalid", POISON, {"user-agent": POISON}, b"", clock.now())
+    whole.inbox.refuse(whole.web.id, "payload_invalid", clock.now(), lambda: refused)
+    eventually(lambda: "refused_request.path" in whole.places("\ufffd"), what="the refused request being kept")
     inbox_holds = whole.places("\ufffd")
     whole.applies()
     whole.delivers()
     assert named(poison.SENDERS) - reached(whole.engine, metadata()) - set(inbox_holds) == set()
     assert unstorable(whole.engine, metadata()) == set()
+    assert {"message.headers", "refused_request.headers"} <= set(whole.places("user-agent"))
     whole.books()
 
 

@@ -2,7 +2,7 @@
 
 A file has `rule` (one sentence), `mapping` or `output` (the outputs of a single rule), `message` or `scope`, and
 `expect`: the JSON of the preview, without what is empty. Texts `NaN!`, `Infinity!` and `REMOVED!` stand for values that
-YAML cannot write.
+YAML cannot write, and `NUL!` for a character that mapping files refuse.
 """
 
 from __future__ import annotations
@@ -64,4 +64,4 @@ def special(value: Any) -> Any:
         return {key: special(child) for key, child in value.items()}
     if isinstance(value, list):
         return [special(child) for child in value]
-    return SPECIAL.get(value, value) if isinstance(value, str) else value
+    return SPECIAL.get(value, value.replace("NUL!", "\0")) if isinstance(value, str) else value
