@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Engine as DatabaseEngine
+from sqlalchemy import Engine
 
 from hub.check.mapping import outbound_of
 from hub.check.records import PROFILE, RECORDS
@@ -21,7 +21,7 @@ from hub.core.clock import SECOND, Micros
 from hub.core.database import open_database, read, write
 from hub.core.secrets import Vault
 from hub.outbox.engine.lane import Ports
-from hub.outbox.engine.loop import Engine
+from hub.outbox.engine.loop import DeliveryLoop
 from hub.outbox.queue import store
 from hub.outbox.values import NewDelivery
 from hub.registry import store as registry
@@ -49,7 +49,7 @@ class Outbox:
 
     found: Found
     bench: Bench
-    database: DatabaseEngine
+    database: Engine
     ahead_s: float = 0.0
 
     def connect(self, other: Mapping[str, Any] | None = None) -> Connection:
@@ -83,7 +83,7 @@ class Outbox:
     def settle(self, *, after_s: float = 0.0) -> None:
         """Let that many seconds pass, then deliver until nothing is due."""
         self.ahead_s += after_s
-        engine = Engine(
+        engine = DeliveryLoop(
             self.database,
             self._snapshot,
             Ports(_EVERYBODY, lambda _hash: outbound_of(self.found), _VAULT, allow_private=True),

@@ -14,6 +14,7 @@ from hub.core.clock import DAY
 from hub.core.database import read
 from hub.inbox.values import MessageFilter
 from hub.ledger import store as ledger
+from hub.ledger.values import RunFilter
 from hub.mapping.versions.watch import Mappings
 from hub.outbox.values import Filters
 from hub.runtime.live.mappings import MappingWatch
@@ -52,6 +53,21 @@ def strict_hub(engine: Engine, tmp_path: Path) -> tuple[Whole, Path]:
     folder.mkdir()
     (folder / "segment.yaml").write_text(STRICT)
     return Whole(engine, tmp_path / "hub", mappings_path=str(folder)), folder
+
+
+def test_a_broken_mapping_file_is_named_once_in_the_sync_log(empty_engine: Engine, tmp_path: Path) -> None:
+    whole, folder = strict_hub(empty_engine, tmp_path)
+    watch = MappingWatch(whole.hub, Mappings(whole.engine, whole.hub.folders))
+    (folder / "segment.yaml").write_text(STRICT.replace("profile:", "profiel:"))
+    for _ in range(2):
+        watch.look()
+
+    with read(whole.engine) as database:
+        (run,) = ledger.runs(database, RunFilter(kind="mapping")).items
+    assert (run.result, run.connection_id) == ("failed", whole.web.id)
+    assert "segment.yaml:8:5: rules.identify: there is no 'profiel' here; did you mean 'profile'?" in run.detail
+    assert whole.web.id in watch.broken()
+    whole.close()
 
 
 def test_a_corrected_mapping_cures_the_quarantine(empty_engine: Engine, tmp_path: Path) -> None:

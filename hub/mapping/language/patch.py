@@ -48,7 +48,11 @@ def _top(base: Node, patch: Node, problems: list[Problem]) -> Node:
 
 
 def _rules(base: Node, patch: Node, path: str, problems: list[Problem]) -> Node:
-    """Rules by id; the patch lists them, or maps ids to them."""
+    """Rules by id; the patch lists them, or maps ids to them. Of anything else in the patch, the check of the whole tells."""
+    if not base.is_list:
+        problems.append(problem(base.mark, path, "this must be a list of rules, each with an id"))
+    if not base.is_list or not (patch.is_map or patch.is_list):
+        return patch
     rules = {str(_id(rule)): rule for rule in base.value}
     given = patch.items() if patch.is_map else [(str(_id(rule)), rule) for rule in patch.value if rule.is_map]
     for rule_id, node in given:
@@ -63,6 +67,8 @@ def _rules(base: Node, patch: Node, path: str, problems: list[Problem]) -> Node:
 
 
 def _section(base: Node, patch: Node, path: str, problems: list[Problem]) -> Node:
+    if not patch.is_map:
+        return patch
     plain = Node({key: node for key, node in patch.items() if key != "rules"}, patch.mark, patch.key_marks)
     merged = _named(base, plain, path, problems, deep=_ROWS_BY_NAME)
     rules, old = patch.get("rules"), base.get("rules")

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Engine as DatabaseEngine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from hub.core import clock
@@ -61,12 +61,12 @@ class Snapshot(Protocol):
     def destinations(self) -> Mapping[str, Destination]: ...
 
 
-class Engine:
+class DeliveryLoop:
     """Sends deliveries until told to stop. `snapshot` is asked in every round; clocks and chance are arguments."""
 
     def __init__(
         self,
-        database: DatabaseEngine,
+        database: Engine,
         snapshot: Callable[[], Snapshot],
         ports: Ports,
         *,

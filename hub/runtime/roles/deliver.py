@@ -11,7 +11,7 @@ from hub.core.logging import logger
 from hub.core.wakeup import CONNECTIONS, DELIVERIES, listening
 from hub.mapping.versions.watch import Mappings
 from hub.outbox.engine.lane import Ports
-from hub.outbox.engine.loop import Engine
+from hub.outbox.engine.loop import DeliveryLoop
 from hub.outbox.values import Policy
 from hub.profiles.people import People
 from hub.runtime.live.connections import LiveConnections
@@ -30,7 +30,7 @@ class DeliverRole:
         ports = Ports(People(hub.vault.digest), mappings.outbound, hub.vault, hub.settings.allow_private_hosts)
         policy = Policy(horizon_us=hub.settings.retry_hours * HOUR)
         self._live = LiveConnections(hub)
-        self._engine = Engine(hub.engine, self._live.snapshot, ports, policy=policy)
+        self._engine = DeliveryLoop(hub.engine, self._live.snapshot, ports, policy=policy)
         hub.reports["lanes"] = self._engine.waits
 
     def recover(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from hub.core.clock import HOUR, to_datetime
+from hub.core.clock import HOUR, SECOND, to_datetime
 from hub.core.database import read, write
 from hub.ledger.store import attempts_of, audits
 from hub.mapping.model import Warning
@@ -133,6 +133,12 @@ def test_nothing_is_sent_before_the_time_the_vendor_named(hub: World):
     hub.delivers()
     hub.delivers(after=80)
     assert len(hub.vendor.calls) == 1
+    why, until = hub.engine.waits()[hub.connection_id]
+    assert why == "the vendor asked to slow down"
+    assert until is not None
+    assert 0 < until - hub.now <= 10 * SECOND
+    hub.delivers(after=11)
+    assert hub.engine.waits() == {}
     hub.delivers(after=11)
     assert hub.terms()["sent"] == 2
 
@@ -254,6 +260,10 @@ def test_sustained_failure_opens_the_circuit_and_costs_those_that_wait_nothing(h
     assert len(untouched) >= 25
     hub.delivers(after=1)
     assert len(hub.vendor.calls) == calls, "the circuit is open"
+    why, until = hub.engine.waits()[hub.connection_id]
+    assert why == "the vendor failed too often in a row; one batch tries it"
+    assert until is not None
+    assert until > hub.now
     hub.delivers(after=20)
     assert len(hub.vendor.calls) == calls + 1, "one trial only"
     hub.vendor.script.clear()

@@ -11,15 +11,14 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
-from sqlalchemy import Engine as DatabaseEngine
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from hub.core.clock import SECOND, to_datetime
 from hub.core.database import read, write
 from hub.core.ids import new_id
 from hub.core.secrets import Vault
 from hub.outbox.engine.lane import Ports
-from hub.outbox.engine.loop import Engine
+from hub.outbox.engine.loop import DeliveryLoop
 from hub.outbox.queue import store
 from hub.outbox.tables import DELIVERY
 from hub.outbox.values import NewDelivery
@@ -275,7 +274,7 @@ def slow_down(seconds: float, now: int) -> RateLimited:
 class World:
     """Everything a test needs: `hub.decides(...)`, `hub.delivers()`, `hub.states()`."""
 
-    database: DatabaseEngine
+    database: Engine
     kind: type[Acme] = Acme
     now: int = NOW
     at: float = 1_000.0
@@ -294,9 +293,9 @@ class World:
             registry.update(database, self.connection_id, self.now, mapping_hash="m1")
         self.engine = self.new_engine()
 
-    def new_engine(self) -> Engine:
+    def new_engine(self) -> DeliveryLoop:
         """A deliver process that starts now, as after a crash of the one before."""
-        engine = Engine(
+        engine = DeliveryLoop(
             self.database,
             self.snapshot,
             Ports(self.people, lambda wanted: PlainMapping(), self.vault, allow_private=True),
@@ -359,7 +358,7 @@ class World:
             return pushed(database, self.connection_id, [source_id]).get(source_id, {})
 
 
-def settle(engine: Engine) -> None:
+def settle(engine: DeliveryLoop) -> None:
     """Rounds until nothing is under way; waits for workers, never for time."""
     for _ in range(2_000):
         if engine.step():

@@ -339,7 +339,8 @@ def test_the_program_makes_its_tables_and_answers(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["webhook_url"].startswith("http://127.0.0.1:8080/in/")
-    assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
+    for path in tmp_path.iterdir():
+        assert path.stat().st_mode & 0o077 == 0, f"{path.name} is for nobody else: it holds personal data"
     failed = program(tmp_path, "sources", "show", "nobody")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == "Error: There is no source 'nobody'; `hub sources list` shows those there are.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,40 @@ def test_deleting_what_is_not_there_is_an_error(folder: Path) -> None:
         MappingInvalid, match=r"patch of the connection:1:36: rules\.first\.profile: there is no 'nam' to delete"
     ):
         _patched(folder, "rules: [{id: first, profile: {nam: null}}]")
+
+
+ODD = (
+    "7",
+    "word",
+    "null",
+    "[]",
+    "[7]",
+    "[{}]",
+    "[[]]",
+    "{}",
+    "{id: 7}",
+    "{one: 7}",
+    "{rules: 7}",
+    "{rules: [7]}",
+    "{fields: 7}",
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("key", ["who", "let", "rules", "profiles", "events"])
+def test_whatever_stands_in_a_base_or_a_patch_is_followed_or_told(tmp_path: Path, key: str, odd: str) -> None:
+    (tmp_path / "good.yaml").write_text(BASE)
+    (tmp_path / "odd.yaml").write_text(f"connector: acme\n{key}: {odd}\n")
+    folders = Folders([tmp_path])
+    for name, patch in (("good", f"{key}: {odd}"), ("odd", BASE), ("odd", f"{key}: {odd}")):
+        with suppress(MappingInvalid):
+            resolve(name, patch, folders)
+
+
+def test_rules_of_a_base_that_are_no_list_are_told_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text("connector: acme\nrules:\n  one: {}\n")
+    with pytest.raises(MappingInvalid, match=r"acme\.yaml:3:3: rules: this must be a list of rules, each with an id"):
+        read("acme", "rules: {two: {}}", Folders([tmp_path]))
 
 
 def test_a_file_may_extend_the_bundled_one_of_its_own_name(tmp_path: Path) -> None:
