@@ -75,7 +75,7 @@ def stop(processes: Collection[psutil.Process]) -> None:
 
 def _is_of_this_run(process: psutil.Process) -> bool:
     with suppress(psutil.Error, OSError):
-        return process.environ().get(NAME) == os.environ[NAME]
+        return bool(process.environ().get(NAME) == os.environ[NAME])
     return False
 
 
