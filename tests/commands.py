@@ -21,11 +21,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from tests.run import NAME, folder
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """What `python -m hub ARGUMENTS` does in this environment, at the root of the project."""
+    """What `python -m hub ARGUMENTS` does in this environment, at the root of the project. Outside a run of the tests, as
+    in benchmarks, that very command."""
+    if NAME not in os.environ:
+        command = [sys.executable, "-m", "hub", *arguments]
+        return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(_server())
@@ -48,7 +54,6 @@ _running: list[tuple[str, subprocess.Popen[bytes]]] = []
 def _server() -> str:
     """Where the process to fork from listens: one of this process, started when first asked for."""
     from tests.guards import keep
-    from tests.run import folder
 
     if not _running:
         path = str(folder() / f"commands-{os.getpid()}")
