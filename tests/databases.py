@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -62,6 +63,7 @@ def postgres() -> Iterator[str]:
             connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
         _make_tables(named(url, TEMPLATE), "state", "inbox")
         yield url
+    atexit.unregister(server._cleanup)  # it has stopped; at its end it would make the run's folder again
 
 
 def _runtime_folder() -> Path:
