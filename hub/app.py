@@ -12,7 +12,7 @@ from flask import Blueprint, Flask
 
 from hub.api import access, errors, paths
 from hub.api.services import EXTENSION, Services
-from hub.core import logging, metrics
+from hub.core import exposition, logging
 from hub.core.settings import Settings
 from hub.imports.uploads import UPLOADS, Uploads
 from hub.inbox.sql import open_inbox
@@ -26,7 +26,7 @@ def create() -> Any:
     """The WSGI application of one web worker process."""
     settings = Settings()
     logging.configure(settings, "web")
-    metrics.prepare(settings)
+    exposition.prepare(settings)
     watch_parent()
     hub = Installation(settings)
     inbox = open_inbox(settings, hub.engine)

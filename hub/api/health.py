@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.admin.running import RunningHub, running
 from hub.api.services import services
-from hub.core import clock, metrics
+from hub.core import clock, exposition
 from hub.core.clock import SECOND, Micros, iso
 from hub.core.database import read
 from hub.inbox.queue import Unreachable
@@ -61,14 +61,14 @@ def readyz() -> tuple[Response, int]:
 
 
 @health.get("/metrics")
-def exposition() -> Response:
+def metrics() -> Response:
     """Prometheus text: counters of all processes, and gauges read from the tables."""
     try:
         look = _look()
     except DBAPIError:
         look = None
     gauges = "".join(f"{line}\n" for line in _gauges(look))
-    return Response(metrics.exposition() + gauges.encode(), mimetype="text/plain; version=0.0.4")
+    return Response(exposition.text() + gauges.encode(), mimetype="text/plain; version=0.0.4")
 
 
 def _look() -> Look:

@@ -17,7 +17,7 @@ from hub.runtime.roles.supervisor import ROLES
 def serve() -> None:
     """Run the whole hub: web, apply, deliver and schedule under one supervisor."""
     from hub.cli.serving import Readiness, introduction
-    from hub.core import logging, metrics
+    from hub.core import exposition, logging
     from hub.core.database import write
     from hub.core.listener import listen
     from hub.runtime.process import heartbeat
@@ -35,7 +35,7 @@ def serve() -> None:
     for line in introduction(installation) if is_terminal else ():
         echo(line)
     logging.configure(settings, "supervisor")
-    metrics.prepare(settings, clean=True)
+    exposition.prepare(settings, clean=True)
     stop = stop_on_signals()
     with write(installation.engine) as database:
         heartbeat.forget(database)

@@ -14,6 +14,7 @@ from hub.campaigns.values import Campaign, Code, Wanted
 from hub.core.clock import Micros, iso
 from hub.core.ids import new_id
 from hub.distributions import occasions, rules
+from hub.distributions.gates import gate
 from hub.distributions.values import Decided, Decisions, Distribution, Json, Occasion, Publication, Recipient, Target
 from hub.sdk.values import Operation
 
@@ -33,7 +34,7 @@ def decide(
     delivery per connection, sent or skipped, whatever stood in the way: so the books can count them.
     """
     people = _new_here(connection, occasion, people)
-    reasons = {one.source_id: rules.gate(one, distribution.consent, distribution.is_enabled) for one in people}
+    reasons = {one.source_id: gate(one, distribution.consent, distribution.is_enabled) for one in people}
     passed = {new_id(): one for one in people if not reasons[one.source_id]}
     codes: Mapping[str, Code] = {}
     if campaign:

@@ -1,4 +1,4 @@
-"""When a distribution runs, and what may keep a person from getting it. Cron expressions are in cron.py."""
+"""When a distribution runs. Cron expressions are in cron.py, what may keep a person from getting it in gates.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hub.distributions.values import Audience, Micros, Recipient, Trigger
+from hub.distributions.values import Audience, Micros, Trigger
 from hub.sdk.errors import ConfigurationError
 from hub.sdk.text import is_storable
 
@@ -18,8 +18,6 @@ ON_TIME: Micros = 60 * SECOND
 """How late an instant may be dealt with and still count as on time: a restart is not an outage."""
 MAX_ID_CHARS = 255
 MISSED_POLICIES = ("skip", "once")
-
-DISABLED, ERASED, UNKNOWN, NO_CONSENT = "disabled", "erased", "unknown_profile", "no_consent"
 
 _FIELDS = {
     "manual": set[str](),
@@ -126,19 +124,6 @@ def manual_key(idempotency_key: str) -> str:
     if not 0 < len(idempotency_key) <= 80 or not idempotency_key.isprintable():
         raise ConfigurationError("The idempotency key of a run has 1 to 80 printable characters.")
     return f"manual:{idempotency_key}"
-
-
-def gate(recipient: Recipient, consent: str, is_enabled: bool) -> str:
-    """Why this person gets nothing, or '' if nothing stands in the way."""
-    if recipient.is_erased:
-        return ERASED
-    if not recipient.is_known:
-        return UNKNOWN
-    if not is_enabled:
-        return DISABLED
-    if consent and recipient.consents.get(consent) is not True:
-        return NO_CONSENT
-    return ""
 
 
 def event_key(name: str) -> str:

@@ -109,17 +109,17 @@ def _is_text(node: ast.AST | None) -> bool:
 def _gates() -> Found:
     """Reasons that are named constants of their rooms."""
     from hub.campaigns import values
-    from hub.distributions import rules
+    from hub.distributions import gates
     from hub.inbox import retention
     from hub.profiles import people
 
-    gates = (
-        rules.DISABLED,
-        rules.ERASED,
-        rules.UNKNOWN,
-        rules.NO_CONSENT,
+    named = (
+        gates.DISABLED,
+        gates.ERASED,
+        gates.UNKNOWN,
+        gates.NO_CONSENT,
         values.OUT_OF_CODES,
         values.EXPIRED,
         values.RETIRED,
     )
-    return {("skipped", gate) for gate in (*gates, people.REFUSED)} | {("ignored", retention.ERASED)}
+    return {("skipped", gate) for gate in (*named, people.REFUSED)} | {("ignored", retention.ERASED)}

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from hub.core import logging, metrics
+from hub.core import exposition, logging
 from hub.core.settings import Settings
 from hub.runtime.process.heartbeat import heartbeats
 from hub.runtime.process.installation import Installation
@@ -22,7 +22,7 @@ def run_role(
     """Blocks until SIGTERM or the death of the supervisor. The web role needs a listener; the others call `ready` once
     they have all they need."""
     logging.configure(settings, role)
-    metrics.prepare(settings)
+    exposition.prepare(settings)
     hub = Installation(settings)
     migrate(hub)
     if role == "web":

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from hub.api.services import Services
 from hub.app import build
-from hub.core import clock, metrics
+from hub.core import clock, exposition
 from hub.core.database import open_database, write
 from hub.core.settings import Settings
 from hub.inbox.queue import Inbox
@@ -110,8 +110,8 @@ def installation(kept_engine: Engine, tmp_path_factory: pytest.TempPathFactory) 
     hub = Installation(Settings(data_dir=folder, public_url="https://hub.example.com"))
     hub.__dict__["engine"] = kept_engine
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(metrics.FOLDER_ENV, str(folder / "metrics"))  # not left behind for hubs that other tests start
-        metrics.prepare(hub.settings)
+        patch.setenv(exposition.FOLDER_ENV, str(folder / "metrics"))  # not left behind for hubs that other tests start
+        exposition.prepare(hub.settings)
         yield hub
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.cli import MODULES
+from hub.cli.commands import MODULES
 from hub.core import clock
 from hub.core.clock import SECOND
 from hub.core.database import write

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hub.core.clock import SECOND, from_datetime, to_datetime
 from hub.distributions import rules, timing
+from hub.distributions.gates import gate
 from hub.distributions.values import Audience, Recipient
 from hub.sdk.errors import ConfigurationError
 
@@ -166,7 +167,7 @@ def test_an_idempotency_key_must_fit_its_column(key: str):
     ],
 )
 def test_a_gate_names_why_somebody_gets_nothing(recipient: Recipient, consent: str, enabled: bool, reason: str):
-    assert rules.gate(recipient, consent, enabled) == reason
+    assert gate(recipient, consent, enabled) == reason
 
 
 def test_an_occasion_is_told_in_a_sentence():

@@ -1,4 +1,4 @@
-"""Counters that are right across processes: prometheus-client's multiprocess files in HUB_DATA_DIR/metrics.
+"""How the counters (`hub.core.counters`) are exposed, right across processes: prometheus-client's multiprocess files in HUB_DATA_DIR/metrics.
 
 What a table can tell (waiting, ages, states) is read from the tables at scrape time instead, see `hub.api.health`.
 """
@@ -22,12 +22,12 @@ def prepare(settings: Settings, *, clean: bool = False) -> None:
     os.environ.setdefault(FOLDER_ENV, str(folder))
 
 
-def exposition() -> bytes:
+def text() -> bytes:
     """All counters of all processes, in Prometheus text format."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it untyped
-    text: bytes = generate_latest(registry)
-    return text
+    exposed: bytes = generate_latest(registry)
+    return exposed
