@@ -12,6 +12,7 @@ from hub.campaigns.values import Campaign, Code
 from hub.check.records import CODE
 from hub.distributions.decide import code_scope
 from hub.preview.deliveries import _message
+from hub.sdk.json import loads
 
 MAPPINGS = Path(__file__).parents[3] / "mappings"
 SPRING = Campaign("c", "Spring", "generated", "S-####", "", False, 10, 10, None, None, 1, 0)
@@ -24,4 +25,4 @@ def test_a_bundled_mapping_reads_nothing_of_a_code_that_publishing_never_fills(p
 
 
 def test_examples_show_a_code_as_publishing_fills_it():
-    assert set(CODE) == set(EXAMPLE_CODE) == set(_message("ada", 0).record["code"]) == FILLED
+    assert set(CODE) == set(EXAMPLE_CODE) == set(loads(_message("ada", 0).record)["code"]) == FILLED

@@ -7,7 +7,7 @@ import hmac
 from pydantic import BaseModel, Field, SecretStr
 
 from hub.sdk.contract import Source
-from hub.sdk.errors import PayloadInvalid, SignatureInvalid
+from hub.sdk.errors import PayloadInvalid, SignatureInvalid, SignatureMissing
 from hub.sdk.json import depth_exceeds, loads
 from hub.sdk.values import (
     Erasure,
@@ -37,6 +37,8 @@ class Privacy(Source):
     Settings = PrivacySettings
 
     def receive(self, request: InboundRequest) -> Received:
+        if "x-secret" not in request.headers:
+            raise SignatureMissing
         if not self._is_known(request.headers.get("x-secret", "")):
             raise SignatureInvalid
         if request.method != "POST":

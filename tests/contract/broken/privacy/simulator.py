@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,9 @@ class SimulatedPrivacy(SimulatedSource):
     @classmethod
     def example_messages(cls) -> Sequence[Json]:
         return [{"id": f"m-{n}", "user_id": "cust_1", "kind": "profile", "email": "ada@example.com"} for n in (1, 2)]
+
+    def sample_ids(self, number: str) -> Mapping[str, str]:
+        return {"m-1": f"m-{number}", "cust_1": number}
 
     def erasure(self, request_id: str, callback: str, secret: str, now: datetime) -> InboundRequest:
         body = {"id": request_id, "user_id": "cust_1", "kind": "erasure", "callback": callback}
