@@ -104,7 +104,6 @@ def test_while_a_leader_dies_and_another_takes_over_nothing_is_lost_and_nothing_
 ):
     kafka.coordinate(topic, BROKERS[-1])  # by its name the group's coordinator might be one of the brokers that die
     inbox = open_one()
-    kafka.coordinate(topic, 3)  # the one that lives: which broker it is else follows from the hash of the group's name
     names = [f"m{number}" for number in range(30)]
     for number, name in enumerate(names):
         if number in (10, 20):
