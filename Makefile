@@ -6,7 +6,7 @@ export npm_config_cache ?= $(CURDIR)/.cache/npm
 VENV := .venv
 BIN := $(VENV)/bin
 # On two cores: some tests wait (for brokers that are away, for groups to form) while others work.
-WORKERS ?= 3
+WORKERS ?= 4
 SINCE ?= $(shell git rev-parse --verify --quiet main || echo HEAD)
 
 .PHONY: install demo test quick kafka-faults bench check lint format types imports lock clean
