@@ -66,7 +66,7 @@ def sandbox(ctx: click.Context, host: str, port: int, reached_as: str) -> None:
 def fail(
     page: str, vendor: str, status: int | None, retry_after: float | None, times: int, after: int, path: str, kind: str
 ) -> None:
-    """Let the next calls to a vendor fail: `hub sandbox fail braze --status 429 --retry-after 20 --times 3`."""
+    """Let the next calls to a vendor fail: `hub sandbox fail NAME --status 429 --retry-after 20 --times 3`."""
     if kind == "answer" and status is None:
         raise ConfigurationError("Say how it fails: --status 429, or --kind timeout.")
     asked = {"kind": kind, "status": status, "retry_after": retry_after, "times": times, "after": after, "path": path}

@@ -1,7 +1,7 @@
 """What a process reports of itself with its heartbeats: its version, where it looks, and what it found there.
 
     {"version": "0.9.0", "pid": 4711, "host": "hub-1", "connectors_path": "/srv/connectors", "mappings_path": "",
-     "missing_folders": ["/srv/connectors"], "connectors": ["braze", "segment"], "dropped": {"acme": "/srv/more/acme"},
+     "missing_folders": ["/srv/connectors"], "connectors": ["alpha", "gamma"], "dropped": {"acme": "/srv/more/acme"},
      "broken": {"beta": "connectors.beta.connector cannot be loaded: ..."}, "mappings": {"web": "12:3: there is no ..."}}
 
 `mappings` comes from the schedule role and `lanes` from the deliver role; see Installation.reports.
